@@ -1,0 +1,46 @@
+// Counter-based random numbers. There is no global generator anywhere: every draw is a pure function of a key, so results
+// do not depend on threads, workers, or on what else was drawn before.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace likeness {
+
+// What a stream is for. Two purposes never share numbers.
+enum class Purpose : std::uint32_t {
+  kShuffle = 1, kAugment = 2, kWeights = 3, kHead = 4, kSynthetic = 5, kBootstrap = 6, kSample = 7, kTest = 8, kDropout = 9
+};
+
+// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), keyed by (seed, purpose) with
+// the counter (epoch, index). Cheap to construct: make one per sample.
+class Rng {
+ public:
+  Rng(std::uint64_t seed, Purpose purpose, std::uint64_t epoch = 0, std::uint64_t index = 0);
+
+  std::uint32_t next_u32();
+  std::uint64_t next_u64();
+  double uniform();                         // [0, 1), 53 bits
+  double uniform(double low, double high);  // [low, high)
+  std::uint64_t below(std::uint64_t n);     // [0, n), unbiased; n > 0
+  double normal();                          // mean 0, standard deviation 1 (Box-Muller)
+  bool chance(double probability) { return uniform() < probability; }
+
+ private:
+  void refill();
+  std::uint32_t key_[2];
+  std::uint64_t epoch_, index_, block_ = 0;
+  std::uint32_t buffer_[4];
+  int used_ = 4;
+  double spare_ = 0;
+  bool has_spare_ = false;
+};
+
+// FNV-1a, 64 bits, over the bytes of `name`.
+constexpr std::uint64_t fnv1a(std::string_view name) {
+  std::uint64_t h = 0xcbf29ce484222325ull;
+  for (char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return h;
+}
+
+}  // namespace likeness

@@ -1,0 +1,55 @@
+// Worker threads that decode straight into preallocated batches, in sampler order, with results that do not depend on the
+// number of workers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/crop.h"
+#include "data/face_source.h"
+#include "data/sampler.h"
+
+namespace likeness::data {
+
+enum class OnBad { kFail, kSkip };  // kSkip: the slot repeats the batch's previous good picture; counted and listed
+
+struct LoaderOptions {
+  FaceGeometry geometry;       // what the network wants
+  SamplerOptions sampler;
+  int workers = 1;             // decoding threads; 1 keeps up with two training cores at 112 x 112
+  int prefetch = 4;            // batches decoded ahead
+  double flip = 0.5;           // probability of a horizontal flip
+  OnBad on_bad = OnBad::kFail;
+  // Memory for one batch's pixels; pinned memory when CUDA is there. Null: plain aligned memory.
+  std::function<std::shared_ptr<std::uint8_t>(std::size_t bytes)> allocate;
+};
+
+// pixels [B,H,W,3] u8, labels [B], index [B]; valid until the next call of next().
+struct Batch {
+  std::int64_t size = 0, epoch = 0, position = 0;  // position: batch number within the epoch
+  std::uint8_t* pixels = nullptr;
+  std::int64_t* labels = nullptr;
+  std::int64_t* index = nullptr;
+};
+
+class Loader {
+ public:
+  // Starts at batch `position` of `epoch` (resume). The source must outlive the loader.
+  Loader(const FaceSource& source, LoaderOptions options, std::int64_t epoch = 0, std::int64_t position = 0);
+  ~Loader();  // stops the workers, also in the middle of an epoch
+  // The next batch; runs on into the next epoch for ever. A worker's error is rethrown here, in order.
+  const Batch& next();
+  std::int64_t batches_per_epoch() const;
+  // Pictures skipped so far with their reasons (first 100), for OnBad::kSkip.
+  std::int64_t bad_count() const;
+  std::vector<std::string> bad_list() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace likeness::data

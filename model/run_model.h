@@ -1,0 +1,29 @@
+// What a run folder, a checkpoint or a .safetensors holds for everybody else: the network, its weights and its contract.
+#pragma once
+
+#include <filesystem>
+
+#include "core/preprocess.h"
+#include "model/graph/backbones.h"
+#include "model/graph/graph.h"
+#include "model/graph/weights.h"
+
+namespace likeness::model {
+
+struct TrainedModel {
+  Graph graph;
+  Weights weights;         // the backbone's state dict, no head
+  ModelContract contract;  // flip "none", precision "f32"
+};
+
+// The weights file of a checkpoint: "model.safetensors", whose metadata holds "backbone" (JSON of BackboneOptions) and
+// "contract" (ModelContract JSON).
+void save_model(const std::filesystem::path& file, const TrainedModel& model, IfExists if_exists);
+
+// Accepts a run folder (its best/, else its newest checkpoint), a checkpoint folder, a .safetensors, or an .onnx of ours.
+// kData naming what is missing.
+TrainedModel load_model(const std::filesystem::path& path);
+// The file load_model would read.
+std::filesystem::path find_model_file(const std::filesystem::path& path);
+
+}  // namespace likeness::model
