@@ -12,11 +12,19 @@ struct BackboneOptions {
   std::string name = "mbf";   // r18 r34 r50 r100 r200 mbf mbf_large
   int input = 112;            // pixels, a multiple of 16; mbf's global depthwise kernel becomes input/16
   int embedding = 512;        // D
-  double dropout = 0;         // iresnet only
+  double dropout = 0;         // iresnet only, in front of its Linear
+  bool operator==(const BackboneOptions&) const = default;
 };
 
-// kUsage listing the names when unknown, or when the size is not a multiple of 16.
+// kUsage listing the names when unknown, or when a size is not a multiple of 16, or out of range.
 Graph build_backbone(const BackboneOptions& options);
 std::vector<std::string> backbone_names();
+
+// The form in which model files carry the options: {"name":"mbf","input":112,"embedding":512,"dropout":0.0}.
+std::string backbone_json(const BackboneOptions& options);
+// kData naming `where` when it is not such an object.
+BackboneOptions backbone_from_json(const std::string& json, const std::string& where);
+// What build_backbone was given for `graph`; kUsage for a graph that build_backbone did not make.
+BackboneOptions backbone_options(const Graph& graph);
 
 }  // namespace likeness::model

@@ -1,0 +1,130 @@
+// Weights out of nothing: the deterministic fill of the reference values, and the values training starts from.
+#include <cmath>
+#include <set>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "model/graph/weights.h"
+
+namespace likeness::model {
+namespace {
+
+// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+class SplitMix64 {
+ public:
+  explicit SplitMix64(std::uint64_t state) : state_(state) {}
+  std::uint64_t next() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15ull;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+  }
+  double uniform(double low, double high) { return low + (high - low) * (static_cast<double>(next() >> 11) * 0x1p-53); }
+
+ private:
+  std::uint64_t state_;
+};
+
+struct Range { double low, high; };
+
+std::int64_t inputs_per_output(const TensorSpec& spec) {
+  std::int64_t n = 1;
+  for (std::size_t i = 1; i < spec.shape.size(); ++i) n *= spec.shape[i];
+  return n;
+}
+
+// First matching rule; the order matters.
+Range fill_range(const TensorSpec& spec, const std::set<std::string>& names) {
+  const std::string& name = spec.name;
+  if (name.ends_with("running_mean")) return {-0.1, 0.1};
+  if (name.ends_with("running_var")) return {0.8, 1.2};
+  if (spec.shape.size() >= 2) {
+    const double a = std::sqrt(3.0 / static_cast<double>(inputs_per_output(spec)));
+    return {-a, a};
+  }
+  if (name.ends_with(".bias")) return {-0.1, 0.1};
+  if (name.ends_with(".bn3.weight")) return {0.2, 0.4};
+  if (name.ends_with(".weight") && names.count(name.substr(0, name.size() - 6) + "bias") == 0) return {0.2, 0.3};
+  return {0.8, 1.2};
+}
+
+WeightTensor zero_count(const TensorSpec& spec) {
+  const std::int64_t zero = 0;
+  return WeightTensor::i64(spec.shape, &zero);
+}
+
+template <class Draw> WeightTensor drawn(const TensorSpec& spec, Draw draw) {
+  std::int64_t n = 1;
+  for (std::int64_t s : spec.shape) n *= s;
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& v : values) v = static_cast<float>(draw());
+  return WeightTensor::f32(spec.shape, values.data());
+}
+
+bool is_iresnet(const Graph& graph) { return graph.architecture.size() > 1 && graph.architecture[0] == 'r'; }
+
+WeightTensor initial_matrix(const Graph& graph, const Node& node, const TensorSpec& spec, Rng rng) {
+  if (is_iresnet(graph)) {
+    if (node.op == Op::kConv) return drawn(spec, [&] { return 0.1 * rng.normal(); });
+    const double bound = 1 / std::sqrt(static_cast<double>(spec.shape[1]));  // kaiming_uniform with a = sqrt(5)
+    return drawn(spec, [&] { return rng.uniform(-bound, bound); });
+  }
+  // PyTorch's fan out is O times the kernel's area, also for grouped convolutions.
+  double fan_out = static_cast<double>(spec.shape[0]);
+  if (node.op == Op::kConv) fan_out *= static_cast<double>(node.kernel_h * node.kernel_w);
+  const double deviation = std::sqrt(2 / fan_out);
+  return drawn(spec, [&] { return deviation * rng.normal(); });
+}
+
+double initial_constant(const Node& node, const TensorSpec& spec) {
+  if (node.op == Op::kPRelu) return 0.25;
+  return spec.name.ends_with(".weight") || spec.name.ends_with(".running_var") ? 1 : 0;
+}
+
+}  // namespace
+
+Weights deterministic_fill(const Graph& graph) {
+  std::set<std::string> names;
+  for (const TensorSpec& spec : graph.tensors) names.insert(spec.name);
+  Weights weights;
+  for (const TensorSpec& spec : graph.tensors) {
+    if (spec.integer) {
+      weights.tensors[spec.name] = zero_count(spec);
+      continue;
+    }
+    SplitMix64 stream(fnv1a(spec.name));
+    const Range range = fill_range(spec, names);
+    weights.tensors[spec.name] = drawn(spec, [&] { return stream.uniform(range.low, range.high); });
+  }
+  return weights;
+}
+
+Weights initial_weights(const Graph& graph, std::uint64_t seed) {
+  std::map<std::string, const Node*> owners;  // parameter prefix -> node
+  for (const Node& node : graph.nodes) {
+    if (!node.prefix.empty()) owners[node.prefix] = &node;
+  }
+  Weights weights;
+  for (const TensorSpec& spec : graph.tensors) {
+    const auto owner = owners.find(spec.name.substr(0, spec.name.rfind('.')));
+    LIKENESS_ASSERT(owner != owners.end());
+    const Node& node = *owner->second;
+    const Rng rng(seed, Purpose::kWeights, 0, fnv1a(spec.name));
+    WeightTensor& t = weights.tensors[spec.name];
+    if (spec.integer) {
+      t = zero_count(spec);
+    } else if (spec.shape.size() >= 2) {
+      t = initial_matrix(graph, node, spec, rng);
+    } else if (node.op == Op::kLinear && is_iresnet(graph)) {  // PyTorch draws a Linear's bias like its weight
+      const double bound = 1 / std::sqrt(static_cast<double>(graph.nodes[node.inputs[0]].shape[0]));
+      Rng stream = rng;
+      t = drawn(spec, [&] { return stream.uniform(-bound, bound); });
+    } else {
+      const double value = initial_constant(node, spec);
+      t = drawn(spec, [&] { return value; });
+    }
+  }
+  return weights;
+}
+
+}  // namespace likeness::model

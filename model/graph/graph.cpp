@@ -1,0 +1,210 @@
+#include "model/graph/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+
+namespace likeness::model {
+namespace {
+
+// Sizes above this are refused, so that products of a few of them cannot overflow 64 bits.
+constexpr std::int64_t kLargestSize = 1 << 20;
+
+std::string text(const std::vector<std::int64_t>& shape) {
+  std::string s = "[B";
+  for (std::int64_t n : shape) s += "," + std::to_string(n);
+  return s + "]";
+}
+
+[[noreturn]] void refuse(const Graph& graph, const std::string& node, std::string expected, std::string got) {
+  fail_data({"network cannot be built", graph.architecture + ", node " + node, std::move(expected), std::move(got), ""});
+}
+
+std::int64_t product(const std::vector<std::int64_t>& shape) {
+  std::int64_t n = 1;
+  for (std::int64_t s : shape) n *= s;
+  return n;
+}
+
+}  // namespace
+
+const char* op_name(Op op) {
+  switch (op) {
+    case Op::kInput: return "Input";
+    case Op::kConv: return "Conv";
+    case Op::kBatchNorm: return "BatchNorm";
+    case Op::kPRelu: return "PRelu";
+    case Op::kAdd: return "Add";
+    case Op::kFlatten: return "Flatten";
+    case Op::kLinear: return "Linear";
+    case Op::kDropout: return "Dropout";
+  }
+  LIKENESS_ASSERT(false);
+  return "";
+}
+
+std::int64_t Graph::parameter_count() const {
+  std::int64_t n = 0;
+  for (const TensorSpec& t : tensors) n += t.parameter ? product(t.shape) : 0;
+  return n;
+}
+
+std::int64_t Graph::trainable_parameter_count() const {
+  std::int64_t n = 0;
+  for (const TensorSpec& t : tensors) n += t.parameter && t.trainable ? product(t.shape) : 0;
+  return n;
+}
+
+Graph::Macs Graph::macs() const {
+  Macs macs;
+  for (const Node& node : nodes) {
+    if (node.op == Op::kConv) {
+      const std::int64_t inputs = nodes[node.inputs[0]].shape[0] / node.groups;
+      macs.conv += product(node.shape) * inputs * node.kernel_h * node.kernel_w;
+    } else if (node.op == Op::kLinear) {
+      macs.linear += node.shape[0] * nodes[node.inputs[0]].shape[0];
+    }
+  }
+  return macs;
+}
+
+GraphBuilder::GraphBuilder(std::string architecture, std::int64_t height, std::int64_t width) {
+  graph_.architecture = std::move(architecture);
+  if (height < 1 || width < 1 || height > kLargestSize || width > kLargestSize) {
+    refuse(graph_, "data", "a positive input size", text({3, height, width}));
+  }
+  graph_.input_height = height;
+  graph_.input_width = width;
+  Node node{.op = Op::kInput, .name = "data", .shape = {3, height, width}};
+  graph_.nodes.push_back(std::move(node));
+}
+
+std::vector<std::int64_t> GraphBuilder::shape(int x) const {
+  LIKENESS_ASSERT(x >= 0 && x < static_cast<int>(graph_.nodes.size()));
+  return graph_.nodes[x].shape;
+}
+
+int GraphBuilder::add_node(Node node) {
+  const auto same = [&](const Node& other) { return other.name == node.name; };
+  if (node.name.empty() || std::any_of(graph_.nodes.begin(), graph_.nodes.end(), same)) {
+    refuse(graph_, "\"" + node.name + "\"", "a name that no other node has", "a repeated or empty name");
+  }
+  graph_.nodes.push_back(std::move(node));
+  return static_cast<int>(graph_.nodes.size()) - 1;
+}
+
+void GraphBuilder::declare(const Node& node, const char* what, std::vector<std::int64_t> shape, bool trainable) {
+  graph_.tensors.push_back({node.parameter(what), std::move(shape), true, trainable, false});
+}
+
+void GraphBuilder::declare_buffer(const Node& node, const char* what, std::vector<std::int64_t> shape, bool integer) {
+  graph_.tensors.push_back({node.parameter(what), std::move(shape), false, false, integer});
+}
+
+int GraphBuilder::conv(const std::string& prefix, int x, Conv c) { return conv(prefix, x, c, c.kernel, c.kernel); }
+
+int GraphBuilder::conv(const std::string& prefix, int x, Conv c, int kernel_h, int kernel_w) {
+  const std::vector<std::int64_t> in = shape(x);
+  if (in.size() != 3) refuse(graph_, prefix, "feature maps [B,C,H,W]", text(in));
+  const auto sane = [](std::int64_t n, std::int64_t least) { return n >= least && n <= kLargestSize; };
+  if (!sane(c.channels, 1) || !sane(c.groups, 1) || !sane(kernel_h, 1) || !sane(kernel_w, 1) || !sane(c.stride, 1) ||
+      !sane(c.padding, 0)) {
+    refuse(graph_, prefix, "positive channels, groups, kernel and stride; padding >= 0", "a value out of range");
+  }
+  if (in[0] % c.groups != 0 || c.channels % c.groups != 0) {
+    refuse(graph_, prefix, "groups that divide input and output channels",
+           std::to_string(c.groups) + " groups, " + std::to_string(in[0]) + " -> " + std::to_string(c.channels) + " channels");
+  }
+  const std::int64_t free_h = in[1] + 2 * c.padding - kernel_h, free_w = in[2] + 2 * c.padding - kernel_w;
+  if (free_h < 0 || free_w < 0) {
+    refuse(graph_, prefix, "a kernel no larger than its padded input",
+           std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " on " + text(in));
+  }
+  Node node{.op = Op::kConv, .name = prefix, .prefix = prefix, .inputs = {x}};
+  node.kernel_h = kernel_h;
+  node.kernel_w = kernel_w;
+  node.stride = c.stride;
+  node.padding = c.padding;
+  node.groups = static_cast<int>(c.groups);
+  node.bias = c.bias;
+  node.shape = {c.channels, free_h / c.stride + 1, free_w / c.stride + 1};
+  const int index = add_node(node);
+  declare(node, "weight", {c.channels, in[0] / c.groups, kernel_h, kernel_w});
+  if (c.bias) declare(node, "bias", {c.channels});
+  return index;
+}
+
+int GraphBuilder::batch_norm(const std::string& prefix, int x, double epsilon, bool weight_trainable) {
+  if (!(epsilon > 0)) refuse(graph_, prefix, "a positive epsilon", std::to_string(epsilon));
+  const std::vector<std::int64_t> in = shape(x);
+  Node node{.op = Op::kBatchNorm, .name = prefix, .prefix = prefix, .inputs = {x}};
+  node.epsilon = epsilon;
+  node.shape = in;
+  const int index = add_node(node);
+  declare(node, "weight", {in[0]}, weight_trainable);
+  declare(node, "bias", {in[0]});
+  declare_buffer(node, "running_mean", {in[0]}, false);
+  declare_buffer(node, "running_var", {in[0]}, false);
+  declare_buffer(node, "num_batches_tracked", {}, true);
+  return index;
+}
+
+int GraphBuilder::prelu(const std::string& prefix, int x) {
+  Node node{.op = Op::kPRelu, .name = prefix, .prefix = prefix, .inputs = {x}, .shape = shape(x)};
+  const int index = add_node(node);
+  declare(node, "weight", {node.shape[0]});
+  return index;
+}
+
+int GraphBuilder::add(const std::string& name, int a, int b) {
+  if (shape(a) != shape(b)) refuse(graph_, name, "two inputs of equal shape", text(shape(a)) + " and " + text(shape(b)));
+  return add_node({.op = Op::kAdd, .name = name, .inputs = {a, b}, .shape = shape(a)});
+}
+
+int GraphBuilder::flatten(const std::string& name, int x) {
+  const std::int64_t size = product(shape(x));
+  return add_node({.op = Op::kFlatten, .name = name, .inputs = {x}, .shape = {size}});
+}
+
+int GraphBuilder::linear(const std::string& prefix, int x, std::int64_t features, bool bias) {
+  const std::vector<std::int64_t> in = shape(x);
+  if (in.size() != 1) refuse(graph_, prefix, "vectors [B,D]", text(in));
+  if (features < 1 || features > kLargestSize) refuse(graph_, prefix, "a positive number of features", std::to_string(features));
+  Node node{.op = Op::kLinear, .name = prefix, .prefix = prefix, .inputs = {x}};
+  node.bias = bias;
+  node.shape = {features};
+  const int index = add_node(node);
+  declare(node, "weight", {features, in[0]});
+  if (bias) declare(node, "bias", {features});
+  return index;
+}
+
+int GraphBuilder::dropout(const std::string& name, int x, double p) {
+  if (!(p >= 0 && p < 1)) refuse(graph_, name, "a probability in [0, 1)", std::to_string(p));
+  Node node{.op = Op::kDropout, .name = name, .inputs = {x}};
+  node.dropout = p;
+  node.shape = shape(x);
+  return add_node(std::move(node));
+}
+
+Graph GraphBuilder::finish(int output) {
+  const std::vector<std::int64_t> out = shape(output);
+  const std::string& name = graph_.nodes[output].name;
+  if (out.size() != 1) refuse(graph_, name, "an output [B,D]", text(out));
+  std::vector<int> uses(graph_.nodes.size(), 0);
+  for (const Node& node : graph_.nodes) {
+    for (int input : node.inputs) ++uses[input];
+  }
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const bool is_output = static_cast<int>(i) == output;
+    if (is_output != (uses[i] == 0)) {
+      refuse(graph_, graph_.nodes[i].name, "every node but the output to be used", is_output ? "a used output" : "an unused node");
+    }
+  }
+  LIKENESS_ASSERT(output == static_cast<int>(graph_.nodes.size()) - 1);
+  graph_.dimension = out[0];
+  return std::move(graph_);
+}
+
+}  // namespace likeness::model
