@@ -29,22 +29,26 @@ struct CommandResult {
   std::string text;
 };
 
-// A verb: `setup` adds options to the sub-command (bound to variables it captures); `run` does the work.
+// A verb: `setup` adds options to the parser (bound to variables that it captures) and returns what does the work. An option
+// of its own that has the name of a common one takes that one's place.
 struct Verb {
   std::string name, summary, example;
   std::function<std::function<CommandResult(const CommonOptions&)>(CLI::App& app)> setup;
-  bool owns_out = false;  // the verb itself writes --out (a container, a report); otherwise the frame writes its JSON there
+  // The verb itself writes --out (a container, a report); otherwise the frame writes its JSON there.
+  bool owns_out = false;
 };
 
 struct Program {
   std::string stage;    // "data"; the program is likeness-data
   std::string summary;
   std::vector<Verb> verbs;
-  std::string default_verb;  // "run" lets `likeness train CONFIG` stand for `likeness train run CONFIG`; "" for none
+  std::string default_verb = {};  // "run" lets `likeness train CONFIG` stand for `likeness train run CONFIG`; "" for none
+  std::vector<std::string> libraries = {};  // "OpenCV 4.6.0": for --version, besides core's own
 };
 
-// Parses, runs, prints and returns the exit code of design: 0 done, 1 check failed, 2 wrong use, 3 inconclusive, 4 bad data,
-// 5 environment, 70 our bug, 130/143 interrupted. `--help` shows the verb's example; `--version` the versions.
+// Parses, runs, prints and returns the exit code (docs/command-line.md): 0 done, 1 check failed, 2 wrong use, 3 inconclusive,
+// 4 bad data, 5 environment, 70 our bug, 130/143 interrupted. `--help` shows the verb's example, `--version` the versions, and
+// `--verbs` lists "name<TAB>summary" lines for the dispatcher. With --json whatever a library prints on stdout goes to stderr.
 int run_program(const Program& program, int argc, char** argv);
 
 }  // namespace likeness

@@ -17,11 +17,11 @@ enum class ErrorKind {
 
 // The parts of a message. `what` and `where` are always given; empty parts are left out of the text.
 struct ErrorParts {
-  std::string what;      // "picture cannot be decoded"
-  std::string where;     // file, record, key: "train.rec, record 17 at byte 4096"
-  std::string expected;  // "a JPEG or PNG"
-  std::string got;       // "2,048 bytes starting 00 00 00 00"
-  std::string hint;      // the next thing to try: "--on-bad skip counts and lists such records"
+  std::string what = {};  // "picture cannot be decoded"
+  std::string where = {};  // file, record, key: "train.rec, record 17 at byte 4096"
+  std::string expected = {};  // "a JPEG or PNG"
+  std::string got = {};  // "2,048 bytes starting 00 00 00 00"
+  std::string hint = {};  // the next thing to try: "--on-bad skip counts and lists such records"
 };
 
 // Thrown for every mistake of a user or of their files. what() is the finished text, at most five lines:

@@ -2,6 +2,7 @@
 // do not depend on threads, workers, or on what else was drawn before.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -12,8 +13,12 @@ enum class Purpose : std::uint32_t {
   kShuffle = 1, kAugment = 2, kWeights = 3, kHead = 4, kSynthetic = 5, kBootstrap = 6, kSample = 7, kTest = 8, kDropout = 9
 };
 
-// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), keyed by (seed, purpose) with
-// the counter (epoch, index). Cheap to construct: make one per sample.
+// One block of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+
+// A stream of Philox numbers: the key is a bijective mix of (seed, purpose, epoch), the counter is (index, block). Cheap to
+// construct: make one per sample. Not shared between threads. The numbers are part of the file formats that record a seed:
+// they never change.
 class Rng {
  public:
   Rng(std::uint64_t seed, Purpose purpose, std::uint64_t epoch = 0, std::uint64_t index = 0);
@@ -27,10 +32,9 @@ class Rng {
   bool chance(double probability) { return uniform() < probability; }
 
  private:
-  void refill();
-  std::uint32_t key_[2];
-  std::uint64_t epoch_, index_, block_ = 0;
-  std::uint32_t buffer_[4];
+  std::array<std::uint32_t, 2> key_;
+  std::uint64_t index_, block_ = 0;
+  std::array<std::uint32_t, 4> buffer_{};
   int used_ = 4;
   double spare_ = 0;
   bool has_spare_ = false;
