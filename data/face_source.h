@@ -14,13 +14,14 @@
 
 namespace likeness::data {
 
-// N encoded pictures (JPEG or PNG) with labels. All methods are const and safe from many threads; encoded() reads mapped
-// memory and takes no lock.
+// N encoded pictures (JPEG or PNG) with labels. All methods are const and safe from many threads; none takes a lock.
 class FaceSource {
  public:
   virtual ~FaceSource() = default;
   virtual std::int64_t size() const = 0;                                  // N
-  virtual std::span<const std::byte> encoded(std::int64_t i) const = 0;  // valid as long as the source
+  // The picture's bytes: inside the mapped file where it is one piece there (`scratch` stays untouched), else read or joined
+  // into `scratch` (a folder's files, multi-part records). Valid until `scratch` changes or the source goes.
+  virtual std::span<const std::byte> encoded(std::int64_t i, std::vector<std::byte>& scratch) const = 0;
   virtual std::int64_t label(std::int64_t i) const = 0;                   // [0, identities()), or -1: unknown
   virtual std::int64_t identities() const = 0;                            // C
   virtual std::string identity_name(std::int64_t label) const = 0;

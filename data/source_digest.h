@@ -1,0 +1,26 @@
+// The digest of a set of faces: the same for the same pictures and labels, whatever store they lie in.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/file.h"
+#include "data/face_source.h"
+
+namespace likeness::data {
+
+// xxh3-128 over, for each picture in order, i64 label, u64 size in bytes and u64 xxh3-64 of its bytes, little-endian.
+class SetDigest {
+ public:
+  void add(std::int64_t label, std::uint64_t bytes, std::uint64_t xxh3);
+  std::string hex() const { return digest_.hex(); }
+
+ private:
+  Digest digest_;
+};
+
+// Reads every picture once.
+std::string source_digest(const FaceSource& source);
+
+}  // namespace likeness::data
