@@ -27,11 +27,7 @@ class SplitMix64 {
 
 struct Range { double low, high; };
 
-std::int64_t inputs_per_output(const TensorSpec& spec) {
-  std::int64_t n = 1;
-  for (std::size_t i = 1; i < spec.shape.size(); ++i) n *= spec.shape[i];
-  return n;
-}
+std::int64_t inputs_per_output(const TensorSpec& spec) { return element_count(spec.shape) / spec.shape[0]; }
 
 // First matching rule; the order matters.
 Range fill_range(const TensorSpec& spec, const std::set<std::string>& names) {
@@ -54,9 +50,7 @@ WeightTensor zero_count(const TensorSpec& spec) {
 }
 
 template <class Draw> WeightTensor drawn(const TensorSpec& spec, Draw draw) {
-  std::int64_t n = 1;
-  for (std::int64_t s : spec.shape) n *= s;
-  std::vector<float> values(static_cast<std::size_t>(n));
+  std::vector<float> values(static_cast<std::size_t>(element_count(spec.shape)));
   for (float& v : values) v = static_cast<float>(draw());
   return WeightTensor::f32(spec.shape, values.data());
 }

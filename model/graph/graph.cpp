@@ -11,23 +11,26 @@ namespace {
 // Sizes above this are refused, so that products of a few of them cannot overflow 64 bits.
 constexpr std::int64_t kLargestSize = 1 << 20;
 
-std::string text(const std::vector<std::int64_t>& shape) {
-  std::string s = "[B";
-  for (std::int64_t n : shape) s += "," + std::to_string(n);
-  return s + "]";
-}
-
 [[noreturn]] void refuse(const Graph& graph, const std::string& node, std::string expected, std::string got) {
   fail_data({"network cannot be built", graph.architecture + ", node " + node, std::move(expected), std::move(got), ""});
 }
 
-std::int64_t product(const std::vector<std::int64_t>& shape) {
+}  // namespace
+
+std::int64_t element_count(const std::vector<std::int64_t>& shape) {
   std::int64_t n = 1;
   for (std::int64_t s : shape) n *= s;
   return n;
 }
 
-}  // namespace
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) text += ',';
+    text += std::to_string(shape[i]);
+  }
+  return text += ']';
+}
 
 const char* op_name(Op op) {
   switch (op) {
@@ -46,13 +49,13 @@ const char* op_name(Op op) {
 
 std::int64_t Graph::parameter_count() const {
   std::int64_t n = 0;
-  for (const TensorSpec& t : tensors) n += t.parameter ? product(t.shape) : 0;
+  for (const TensorSpec& t : tensors) n += t.parameter ? element_count(t.shape) : 0;
   return n;
 }
 
 std::int64_t Graph::trainable_parameter_count() const {
   std::int64_t n = 0;
-  for (const TensorSpec& t : tensors) n += t.parameter && t.trainable ? product(t.shape) : 0;
+  for (const TensorSpec& t : tensors) n += t.parameter && t.trainable ? element_count(t.shape) : 0;
   return n;
 }
 
@@ -61,7 +64,7 @@ Graph::Macs Graph::macs() const {
   for (const Node& node : nodes) {
     if (node.op == Op::kConv) {
       const std::int64_t inputs = nodes[node.inputs[0]].shape[0] / node.groups;
-      macs.conv += product(node.shape) * inputs * node.kernel_h * node.kernel_w;
+      macs.conv += element_count(node.shape) * inputs * node.kernel_h * node.kernel_w;
     } else if (node.op == Op::kLinear) {
       macs.linear += node.shape[0] * nodes[node.inputs[0]].shape[0];
     }
@@ -72,7 +75,7 @@ Graph::Macs Graph::macs() const {
 GraphBuilder::GraphBuilder(std::string architecture, std::int64_t height, std::int64_t width) {
   graph_.architecture = std::move(architecture);
   if (height < 1 || width < 1 || height > kLargestSize || width > kLargestSize) {
-    refuse(graph_, "data", "a positive input size", text({3, height, width}));
+    refuse(graph_, "data", "a positive input size", shape_text({3, height, width}));
   }
   graph_.input_height = height;
   graph_.input_width = width;
@@ -88,7 +91,7 @@ std::vector<std::int64_t> GraphBuilder::shape(int x) const {
 int GraphBuilder::add_node(Node node) {
   const auto same = [&](const Node& other) { return other.name == node.name; };
   if (node.name.empty() || std::any_of(graph_.nodes.begin(), graph_.nodes.end(), same)) {
-    refuse(graph_, "\"" + node.name + "\"", "a name that no other node has", "a repeated or empty name");
+    refuse(graph_, node.name, "a name that no other node has", node.name.empty() ? "an empty name" : "a repeated one");
   }
   graph_.nodes.push_back(std::move(node));
   return static_cast<int>(graph_.nodes.size()) - 1;
@@ -106,7 +109,7 @@ int GraphBuilder::conv(const std::string& prefix, int x, Conv c) { return conv(p
 
 int GraphBuilder::conv(const std::string& prefix, int x, Conv c, int kernel_h, int kernel_w) {
   const std::vector<std::int64_t> in = shape(x);
-  if (in.size() != 3) refuse(graph_, prefix, "feature maps [B,C,H,W]", text(in));
+  if (in.size() != 3) refuse(graph_, prefix, "feature maps [C,H,W]", shape_text(in));
   const auto sane = [](std::int64_t n, std::int64_t least) { return n >= least && n <= kLargestSize; };
   if (!sane(c.channels, 1) || !sane(c.groups, 1) || !sane(kernel_h, 1) || !sane(kernel_w, 1) || !sane(c.stride, 1) ||
       !sane(c.padding, 0)) {
@@ -119,7 +122,7 @@ int GraphBuilder::conv(const std::string& prefix, int x, Conv c, int kernel_h, i
   const std::int64_t free_h = in[1] + 2 * c.padding - kernel_h, free_w = in[2] + 2 * c.padding - kernel_w;
   if (free_h < 0 || free_w < 0) {
     refuse(graph_, prefix, "a kernel no larger than its padded input",
-           std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " on " + text(in));
+           std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " on " + shape_text(in));
   }
   Node node{.op = Op::kConv, .name = prefix, .prefix = prefix, .inputs = {x}};
   node.kernel_h = kernel_h;
@@ -158,18 +161,18 @@ int GraphBuilder::prelu(const std::string& prefix, int x) {
 }
 
 int GraphBuilder::add(const std::string& name, int a, int b) {
-  if (shape(a) != shape(b)) refuse(graph_, name, "two inputs of equal shape", text(shape(a)) + " and " + text(shape(b)));
+  if (shape(a) != shape(b)) refuse(graph_, name, "two inputs of equal shape", shape_text(shape(a)) + " and " + shape_text(shape(b)));
   return add_node({.op = Op::kAdd, .name = name, .inputs = {a, b}, .shape = shape(a)});
 }
 
 int GraphBuilder::flatten(const std::string& name, int x) {
-  const std::int64_t size = product(shape(x));
+  const std::int64_t size = element_count(shape(x));
   return add_node({.op = Op::kFlatten, .name = name, .inputs = {x}, .shape = {size}});
 }
 
 int GraphBuilder::linear(const std::string& prefix, int x, std::int64_t features, bool bias) {
   const std::vector<std::int64_t> in = shape(x);
-  if (in.size() != 1) refuse(graph_, prefix, "vectors [B,D]", text(in));
+  if (in.size() != 1) refuse(graph_, prefix, "a vector [D]", shape_text(in));
   if (features < 1 || features > kLargestSize) refuse(graph_, prefix, "a positive number of features", std::to_string(features));
   Node node{.op = Op::kLinear, .name = prefix, .prefix = prefix, .inputs = {x}};
   node.bias = bias;
@@ -191,7 +194,7 @@ int GraphBuilder::dropout(const std::string& name, int x, double p) {
 Graph GraphBuilder::finish(int output) {
   const std::vector<std::int64_t> out = shape(output);
   const std::string& name = graph_.nodes[output].name;
-  if (out.size() != 1) refuse(graph_, name, "an output [B,D]", text(out));
+  if (out.size() != 1) refuse(graph_, name, "an output vector [D]", shape_text(out));
   std::vector<int> uses(graph_.nodes.size(), 0);
   for (const Node& node : graph_.nodes) {
     for (int input : node.inputs) ++uses[input];

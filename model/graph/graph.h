@@ -35,6 +35,9 @@ struct Node {
   bool operator==(const Node&) const = default;
 };
 
+std::int64_t element_count(const std::vector<std::int64_t>& shape);  // 1 for a scalar
+std::string shape_text(const std::vector<std::int64_t>& shape);      // "[64,3,3,3]"
+
 // Declares one tensor of the state dict, in arcface_torch's order.
 struct TensorSpec {
   std::string name;

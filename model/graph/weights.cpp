@@ -49,21 +49,11 @@ template <class T> WeightTensor make(const char* dtype, std::vector<std::int64_t
   return t;
 }
 
-std::string text(const std::string& dtype, const std::vector<std::int64_t>& shape) {
-  std::string s = dtype + " [";
-  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? "," : "") + std::to_string(shape[i]);
-  return s + "]";
-}
-
 bool is_float(const std::string& dtype) { return dtype == "F32" || dtype == "F64" || dtype == "F16" || dtype == "BF16"; }
 
 }  // namespace
 
-std::int64_t WeightTensor::elements() const {
-  std::int64_t n = 1;
-  for (std::int64_t s : shape) n *= s;
-  return n;
-}
+std::int64_t WeightTensor::elements() const { return element_count(shape); }
 
 std::vector<double> WeightTensor::as_double() const {
   if (dtype == "F32") return widen<float>(*this);
@@ -102,18 +92,18 @@ void check_weights(const Graph& graph, const Weights& weights, const std::string
                std::move(got), "are these the weights of another network, input size or embedding size?"});
   };
   for (const TensorSpec& spec : graph.tensors) {
-    const std::string expected = text(spec.integer ? "I64" : "F32", spec.shape);
+    const std::string expected = (spec.integer ? "I64 " : "F32 ") + shape_text(spec.shape);
     const auto it = weights.tensors.find(spec.name);
     if (it == weights.tensors.end()) refuse(spec.name, expected, "no such tensor");
     const WeightTensor& t = it->second;
     const bool typed = spec.integer ? t.dtype == "I64" : is_float(t.dtype);
-    if (!typed || t.shape != spec.shape) refuse(spec.name, expected, text(t.dtype, t.shape));
+    if (!typed || t.shape != spec.shape) refuse(spec.name, expected, t.dtype + " " + shape_text(t.shape));
   }
   if (weights.tensors.size() == graph.tensors.size()) return;
   std::map<std::string, bool> known;
   for (const TensorSpec& spec : graph.tensors) known[spec.name] = true;
   for (const auto& [name, t] : weights.tensors) {
-    if (known.count(name) == 0) refuse(name, "no such tensor", text(t.dtype, t.shape));
+    if (known.count(name) == 0) refuse(name, "no such tensor", t.dtype + " " + shape_text(t.shape));
   }
 }
 
