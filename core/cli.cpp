@@ -1,8 +1,8 @@
 #include "core/cli.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "core/cli_output.h"
@@ -24,8 +24,8 @@ std::string name_of(const Program& program) { return "likeness " + program.stage
 std::string list_verbs(const Program& program) {
   std::size_t width = 0;
   for (const Verb& verb : program.verbs) width = std::max(width, verb.name.size());
-  std::string text = fmt::format("{}: {}\n\nUsage: {} VERB [ARGUMENTS] [--options]\n\nVerbs:\n", name_of(program), program.summary,
-                                 name_of(program));
+  std::string text = fmt::format("{}: {}\n\nUsage: {} VERB [ARGUMENTS] [--options]\n\nVerbs:\n", name_of(program),
+                                 program.summary, name_of(program));
   for (const Verb& verb : program.verbs) text += fmt::format("  {:<{}}  {}\n", verb.name, width, verb.summary);
   if (!program.default_verb.empty()) text += fmt::format("\nWithout a verb, {} is meant.\n", program.default_verb);
   return text + fmt::format("\n{} VERB --help shows a verb's options and an example.\n", name_of(program));
@@ -38,8 +38,8 @@ const Verb* find_verb(const Program& program, const std::string& name) {
   return nullptr;
 }
 
-// The verb that `arguments` start with, taken off them; else the default verb, unless the first word looks like a verb with a
-// typo.
+// The verb that `arguments` start with, taken off them; else the default verb, unless the first word looks like a verb
+// with a typo.
 const Verb& choose_verb(const Program& program, Arguments& arguments) {
   const std::string first = arguments.empty() ? "" : arguments[0];
   if (const Verb* verb = find_verb(program, first)) {
@@ -80,7 +80,9 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
     device->check([](const std::string& text) -> std::string {
       const bool indexed = text.starts_with("cuda:") && text.size() > 5 && text.size() < 9 &&
                            text.find_first_not_of("0123456789", 5) == std::string::npos;
-      return indexed || text == "cpu" || text == "cuda" || text == "auto" ? "" : "expected cpu, cuda, cuda:INDEX or auto, got " + text;
+      return indexed || text == "cpu" || text == "cuda" || text == "auto"
+                 ? ""
+                 : "expected cpu, cuda, cuda:INDEX or auto, got " + text;
     });
   }
 }

@@ -52,7 +52,8 @@ Failure describe_current() {
   } catch (const std::exception& e) {
     const std::string got = first_line(e.what());
     if (is_out_of_memory(got)) return environment("out of memory", "", got, kMemoryHint);
-    const ErrorParts parts{.what = "our bug, not your mistake", .got = got,
+    const ErrorParts parts{.what = "our bug, not your mistake",
+                           .got = got,
                            .hint = "please report it with the command line and --version"};
     return {parts, Error(ErrorKind::kEnvironment, parts).what(), kBug};
   }

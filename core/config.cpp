@@ -39,7 +39,10 @@ ConfigTree with_includes(ConfigTree tree, const fs::path& folder, const std::vec
     std::error_code error;
     const fs::path path = folder / file;
     if (!fs::is_regular_file(path, error)) {
-      fail_usage({.what = "included file not found", .where = include.place, .expected = "a path relative to this file", .got = file});
+      fail_usage({.what = "included file not found",
+                  .where = include.place,
+                  .expected = "a path relative to this file",
+                  .got = file});
     }
     if (std::find(including.begin(), including.end(), fs::canonical(path)) != including.end()) {
       fail_usage({.what = "files include one another in a circle", .where = include.place, .got = file});
@@ -60,7 +63,9 @@ void assign(ConfigTree& tree, const std::vector<std::string>& assignments) {
     const auto equals = assignment.find('=');
     const std::string key = assignment.substr(0, equals);
     if (equals == std::string::npos || key.empty()) {
-      fail_usage({.what = "assignment is malformed", .where = "--set", .expected = "key=value, e.g. optimizer.lr=0.1",
+      fail_usage({.what = "assignment is malformed",
+                  .where = "--set",
+                  .expected = "key=value, e.g. optimizer.lr=0.1",
                   .got = "\"" + assignment + "\""});
     }
     const std::string value = assignment.substr(equals + 1);
@@ -78,10 +83,14 @@ std::string yaml_text(const std::string& text) {
 
 std::string describe(const ConfigValue& value) {
   switch (value.kind) {
-    case ConfigValue::Kind::kNull: return "nothing";
-    case ConfigValue::Kind::kList: return fmt::format("a list of {}", value.items.size());
-    case ConfigValue::Kind::kQuoted: return "the text \"" + value.items[0] + "\"";
-    default: return value.items[0];
+    case ConfigValue::Kind::kNull:
+      return "nothing";
+    case ConfigValue::Kind::kList:
+      return fmt::format("a list of {}", value.items.size());
+    case ConfigValue::Kind::kQuoted:
+      return "the text \"" + value.items[0] + "\"";
+    default:
+      return value.items[0];
   }
 }
 
@@ -112,7 +121,8 @@ Config Config::parse(const std::string& yaml, const std::string& name, const std
 }
 
 // The value of `key`; nullptr where the file does not have it. kUsage for a section.
-static const ConfigValue* find(const Config& config, const ConfigTree& tree, const std::string& key, const std::string& expected) {
+static const ConfigValue* find(const Config& config, const ConfigTree& tree, const std::string& key,
+                               const std::string& expected) {
   const auto value = tree.values.find(key);
   if (value != tree.values.end()) return &value->second;
   if (tree.sections.count(key) > 0) config.fail(key, expected, "a section");
@@ -172,11 +182,13 @@ std::string Config::get_string(const std::string& key, const std::string& fallba
   return value;
 }
 
-std::string Config::get_choice(const std::string& key, const std::string& fallback, const std::vector<std::string>& choices) {
+std::string Config::get_choice(const std::string& key, const std::string& fallback,
+                               const std::vector<std::string>& choices) {
   const std::string value = get_string(key, fallback);
   if (has(key) && std::find(choices.begin(), choices.end(), value) == choices.end()) {
     const std::string guess = nearest(value, choices);
-    fail(key, fmt::format("one of {}", fmt::join(choices, ", ")), value + (guess.empty() ? "" : " (did you mean " + guess + "?)"));
+    fail(key, fmt::format("one of {}", fmt::join(choices, ", ")),
+         value + (guess.empty() ? "" : " (did you mean " + guess + "?)"));
   }
   return value;
 }
@@ -189,7 +201,8 @@ std::vector<double> Config::get_doubles(const std::string& key, const std::vecto
     }
     numbers.clear();
     for (const std::string& item : value->items) {
-      if (!parse_whole(item, numbers.emplace_back()) || !std::isfinite(numbers.back())) fail(key, "a list of numbers", item);
+      if (!parse_whole(item, numbers.emplace_back()) || !std::isfinite(numbers.back()))
+        fail(key, "a list of numbers", item);
     }
   }
   state_->asked[key] = fmt::format("[{}]", fmt::join(numbers, ", "));
@@ -246,7 +259,8 @@ void Config::refuse_unknown() const {
     for (const std::string& candidate : known) {  // the right name in the wrong section
       if (guess.empty() && tail(candidate) == tail(key)) guess = candidate;
     }
-    fail_usage({.what = "unknown configuration key", .where = where(key),
+    fail_usage({.what = "unknown configuration key",
+                .where = where(key),
                 .hint = guess.empty() ? "" : "did you mean " + guess + "?"});
   }
 }

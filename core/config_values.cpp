@@ -29,7 +29,10 @@ std::int64_t parse_size(const std::string& text, const std::string& where) {
     const double size = value * factor;
     if (factor > 0 && size < 9.2e18 && std::abs(size - std::round(size)) < 1e-6) return std::llround(size);
   }
-  fail_usage({.what = "not a size", .where = where, .expected = "a whole number, or one with K, M or G: 64M", .got = "\"" + text + "\""});
+  fail_usage({.what = "not a size",
+              .where = where,
+              .expected = "a whole number, or one with K, M or G: 64M",
+              .got = "\"" + text + "\""});
 }
 
 double parse_duration(const std::string& text, const std::string& where) {
@@ -38,7 +41,10 @@ double parse_duration(const std::string& text, const std::string& where) {
     const double factor = unit == '\0' || unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : 0;
     if (factor > 0) return value * factor;
   }
-  fail_usage({.what = "not a duration", .where = where, .expected = "seconds, or a number with s, m or h: 90s", .got = "\"" + text + "\""});
+  fail_usage({.what = "not a duration",
+              .where = where,
+              .expected = "seconds, or a number with s, m or h: 90s",
+              .got = "\"" + text + "\""});
 }
 
 // Optimal string alignment (Damerau): a swap of neighbours, the commonest typo, counts as one edit.

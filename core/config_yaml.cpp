@@ -24,8 +24,11 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     add_plain(mark, anchor, ConfigValue::Kind::kNull, "");
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { fail_at(mark, "alias", "plain values; aliases are not supported"); }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    fail_at(mark, "alias", "plain values; aliases are not supported");
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     const bool plain = tag == "?" || tag.empty();
     if (!plain && tag != "!") fail_at(mark, "tag " + tag, "values without tags");
     const bool null = plain && (value == "~" || value == "null" || value == "Null" || value == "NULL");
@@ -33,7 +36,8 @@ class TreeBuilder : public YAML::EventHandler {
     add_plain(mark, anchor, null ? kNull : plain ? kPlain : kQuoted, value);
   }
 
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     refuse_anchor(mark, anchor);
     if (in_list_) fail_at(mark, "a list in a list", "a list of plain values");
     list_key_ = take_key(mark, "a list");
@@ -45,7 +49,8 @@ class TreeBuilder : public YAML::EventHandler {
     tree.values[list_key_] = list_;
   }
 
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     refuse_anchor(mark, anchor);
     if (in_list_) fail_at(mark, "a section in a list", "a list of plain values");
     const std::string section = open_.empty() ? prefix_ : take_key(mark, "a section");
@@ -101,7 +106,9 @@ class TreeBuilder : public YAML::EventHandler {
     map.has_key = true;
     const std::string full = map.section.empty() ? key : map.section + "." + key;
     if (const auto [first, fresh] = keys_.emplace(full, place_of(mark)); !fresh) {
-      fail_usage({.what = "key is given twice", .where = place_of(mark) + ": " + full, .got = "the first one at " + first->second});
+      fail_usage({.what = "key is given twice",
+                  .where = place_of(mark) + ": " + full,
+                  .got = "the first one at " + first->second});
     }
   }
 
@@ -121,12 +128,14 @@ void refuse_conflicts(const ConfigTree& tree) {
     for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
       const auto parent = tree.values.find(key.substr(0, dot));
       if (parent == tree.values.end() || parent->second.kind == ConfigValue::Kind::kNull) continue;
-      fail_usage({.what = "key is both a value and a section", .where = value.place + ": " + key,
+      fail_usage({.what = "key is both a value and a section",
+                  .where = value.place + ": " + key,
                   .got = "a value for " + parent->first + " at " + parent->second.place});
     }
     const auto section = tree.sections.find(key);
     if (section != tree.sections.end() && value.kind != ConfigValue::Kind::kNull) {
-      fail_usage({.what = "key is both a value and a section", .where = value.place + ": " + key,
+      fail_usage({.what = "key is both a value and a section",
+                  .where = value.place + ": " + key,
                   .got = "a section at " + section->second});
     }
   }
@@ -140,7 +149,8 @@ void ConfigTree::overlay(const ConfigTree& other) {
   refuse_conflicts(*this);
 }
 
-ConfigTree parse_config_tree(const std::string& yaml, const std::string& place, bool numbered, const std::string& prefix) {
+ConfigTree parse_config_tree(const std::string& yaml, const std::string& place, bool numbered,
+                             const std::string& prefix) {
   TreeBuilder builder(place, numbered, prefix);
   try {
     std::istringstream stream(yaml);
@@ -148,7 +158,8 @@ ConfigTree parse_config_tree(const std::string& yaml, const std::string& place, 
     parser.HandleNextDocument(builder);
     ConfigTree second_tree;
     if (TreeBuilder second(place, numbered, prefix); parser.HandleNextDocument(second)) {
-      fail_usage({.what = "configuration is malformed", .where = place, .expected = "one YAML document", .got = "several"});
+      fail_usage(
+          {.what = "configuration is malformed", .where = place, .expected = "one YAML document", .got = "several"});
     }
   } catch (const YAML::Exception& e) {
     const std::string line = numbered && !e.mark.is_null() ? ":" + std::to_string(e.mark.line + 1) : "";

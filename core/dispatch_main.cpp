@@ -29,9 +29,12 @@ constexpr Stage kStages[] = {{"data", "pictures and labels: import, inspect, con
                              {"eval", "measure: verification, bias, gates, reports"},
                              {"export", "ship: ONNX, precision, parity, packages"}};
 
-fs::path program_of(const std::string& stage) { return fs::read_symlink("/proc/self/exe").parent_path() / ("likeness-" + stage); }
+fs::path program_of(const std::string& stage) {
+  return fs::read_symlink("/proc/self/exe").parent_path() / ("likeness-" + stage);
+}
 
-// What `program --verbs` prints; "" when it is not there or does not start. The programs know their verbs: no list to keep here.
+// What `program --verbs` prints; "" when it is not there or does not start. The programs know their verbs: no list to
+// keep here.
 std::string verbs_of(const fs::path& program) {
   int ends[2];
   if (::access(program.c_str(), X_OK) != 0 || ::pipe2(ends, O_CLOEXEC) != 0) return "";
@@ -46,14 +49,17 @@ std::string verbs_of(const fs::path& program) {
   ::close(ends[1]);
   std::string text;
   char buffer[4096];
-  for (ssize_t n; error == 0 && (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n; error == 0 && (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   return error == 0 && ::waitpid(child, &status, 0) == child && status == 0 ? text : "";
 }
 
 std::string help() {
-  std::string text = "likeness: trains, judges and ships face-recognition models\n\nUsage: likeness STAGE VERB [ARGUMENTS] [--options]\n";
+  std::string text =
+      "likeness: trains, judges and ships face-recognition models\n\nUsage: likeness STAGE VERB [ARGUMENTS] "
+      "[--options]\n";
   for (const Stage& stage : kStages) {
     text += std::string("\n") + stage.name + ": " + stage.summary + "\n";
     const std::string verbs = verbs_of(program_of(stage.name));
@@ -62,10 +68,12 @@ std::string help() {
       end = std::min(verbs.find('\n', begin), verbs.size());
       const std::size_t tab = std::min(verbs.find('\t', begin), end);
       const std::string verb = verbs.substr(begin, tab - begin);
-      text += "  " + verb + std::string(verb.size() < 12 ? 12 - verb.size() : 1, ' ') + verbs.substr(std::min(tab + 1, end), end - std::min(tab + 1, end)) + "\n";
+      text += "  " + verb + std::string(verb.size() < 12 ? 12 - verb.size() : 1, ' ') +
+              verbs.substr(std::min(tab + 1, end), end - std::min(tab + 1, end)) + "\n";
     }
   }
-  return text + "\nlikeness STAGE VERB --help shows a verb's options and an example; likeness --version says what this is.\n";
+  return text +
+         "\nlikeness STAGE VERB --help shows a verb's options and an example; likeness --version says what this is.\n";
 }
 
 [[noreturn]] void run_stage(const std::string& stage, char** argv) {
@@ -74,10 +82,11 @@ std::string help() {
   argv[1] = name.data();  // what follows are the stage's own arguments
   ::execv(program.c_str(), argv + 1);
   const bool missing = errno == ENOENT;
-  likeness::fail_environment({.what = missing ? "this build has no likeness-" + stage : "program cannot be started",
-                              .where = program.string(),
-                              .got = missing ? "" : std::strerror(errno),
-                              .hint = missing && stage == "train" ? "the trainer needs LibTorch: scripts/setup.sh, then build again" : ""});
+  likeness::fail_environment(
+      {.what = missing ? "this build has no likeness-" + stage : "program cannot be started",
+       .where = program.string(),
+       .got = missing ? "" : std::strerror(errno),
+       .hint = missing && stage == "train" ? "the trainer needs LibTorch: scripts/setup.sh, then build again" : ""});
 }
 
 int dispatch(char** argv, likeness::Output& output) {

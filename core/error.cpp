@@ -7,15 +7,18 @@ namespace {
 
 // A part is one line, whatever a library or a file name put into it.
 std::string one_line(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   const auto last = text.find_last_not_of(' ');
   return last == std::string::npos ? "" : text.substr(0, last + 1);
 }
 
 std::string compose(const ErrorParts& parts) {
   std::string text = one_line(parts.what);
-  const std::pair<const char*, const std::string*> lines[] = {
-      {"where:    ", &parts.where}, {"expected: ", &parts.expected}, {"got:      ", &parts.got}, {"hint:     ", &parts.hint}};
+  const std::pair<const char*, const std::string*> lines[] = {{"where:    ", &parts.where},
+                                                              {"expected: ", &parts.expected},
+                                                              {"got:      ", &parts.got},
+                                                              {"hint:     ", &parts.hint}};
   for (const auto& [label, part] : lines) {
     if (const std::string line = one_line(*part); !line.empty()) text += std::string("\n  ") + label + line;
   }

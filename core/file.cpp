@@ -37,7 +37,9 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
   const FileDescriptor file = open_to_read(path);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    fail_data({.what = "not a regular file", .where = path.string(), .got = S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"});
+    fail_data({.what = "not a regular file",
+               .where = path.string(),
+               .got = S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"});
   }
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) return;  // mmap refuses an empty range

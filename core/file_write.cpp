@@ -80,13 +80,15 @@ void check_output(const fs::path& path, IfExists if_exists) {
   const fs::path target = without_trailing_slash(path);
   std::error_code ignored;
   if (!fs::is_directory(folder_of(target), ignored)) {
-    fail_usage({.what = "the folder of the output does not exist", .where = path.string(),
+    fail_usage({.what = "the folder of the output does not exist",
+                .where = path.string(),
                 .hint = "mkdir -p " + folder_of(target).string()});
   }
   const fs::file_status status = fs::status(target, ignored);
   if (!fs::exists(status)) return;
   if (!fs::is_regular_file(status) && !fs::is_directory(status)) {
-    fail_usage({.what = "output is a device or pipe, which cannot be replaced whole", .where = path.string(),
+    fail_usage({.what = "output is a device or pipe, which cannot be replaced whole",
+                .where = path.string(),
                 .expected = "a file name"});
   }
   if (if_exists == IfExists::kRefuse) refuse_existing(path);
@@ -132,8 +134,8 @@ void write_folder_atomically(const fs::path& given, IfExists if_exists,
   }
   sync(temporary.path(), path);
 
-  // rename() does not replace a folder that holds something: the old one steps aside first, and back if the new one cannot
-  // take its place. A crash in between leaves both complete.
+  // rename() does not replace a folder that holds something: the old one steps aside first, and back if the new one
+  // cannot take its place. A crash in between leaves both complete.
   Temporary old(beside(path, "old"));
   const bool replace = if_exists == IfExists::kReplace && fs::exists(path);
   if (replace) rename_into_place(path, old.path(), IfExists::kRefuse);

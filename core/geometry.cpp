@@ -44,9 +44,8 @@ FaceGeometry FaceGeometry::unknown(int width, int height) { return {width, heigh
 bool FaceGeometry::same_as(const FaceGeometry& other) const {
   if (width != other.width || height != other.height || points.has_value() != other.points.has_value()) return false;
   if (!points) return true;
-  return std::equal(points->begin(), points->end(), other.points->begin(), [](Point p, Point q) {
-    return std::abs(p.x - q.x) <= 0.01 && std::abs(p.y - q.y) <= 0.01;
-  });
+  return std::equal(points->begin(), points->end(), other.points->begin(),
+                    [](Point p, Point q) { return std::abs(p.x - q.x) <= 0.01 && std::abs(p.y - q.y) <= 0.01; });
 }
 
 std::string FaceGeometry::describe() const {
@@ -73,7 +72,8 @@ FaceGeometry FaceGeometry::from_json(const std::string& text, const std::string&
     if (const auto& points = json.at("points"); !points.is_null()) {
       if (points.size() != 5) throw std::out_of_range(fmt::format("{} points", points.size()));
       geometry.points.emplace();
-      for (int i = 0; i < 5; ++i) (*geometry.points)[i] = {points[i].at(0).get<double>(), points[i].at(1).get<double>()};
+      for (int i = 0; i < 5; ++i)
+        (*geometry.points)[i] = {points[i].at(0).get<double>(), points[i].at(1).get<double>()};
     }
     return geometry;
   } catch (const std::exception& e) {  // what the parser or the checks above say
@@ -86,7 +86,9 @@ FaceGeometry FaceGeometry::from_json(const std::string& text, const std::string&
 
 Landmarks parse_points(const std::string& text, const std::string& where) {
   const auto fail = [&] [[noreturn]] {
-    fail_usage({.what = "points are malformed", .where = where, .expected = "five points \"x,y x,y x,y x,y x,y\"",
+    fail_usage({.what = "points are malformed",
+                .where = where,
+                .expected = "five points \"x,y x,y x,y x,y x,y\"",
                 .got = "\"" + text + "\""});
   };
   Landmarks points;
@@ -118,8 +120,9 @@ Similarity Similarity::inverse() const {
   return {ia, ib, -(ia * tx - ib * ty), -(ib * tx + ia * ty)};
 }
 
-// With both sets centred and read as complex numbers p, q, the least squares factor is sum(conj(p) q) / sum(|p|^2): Umeyama's
-// solution where it is a rotation, and the best rotation where the unrestricted optimum would be a reflection.
+// With both sets centred and read as complex numbers p, q, the least squares factor is sum(conj(p) q) / sum(|p|^2):
+// Umeyama's solution where it is a rotation, and the best rotation where the unrestricted optimum would be a
+// reflection.
 std::optional<Similarity> estimate_similarity(const Landmarks& from, const Landmarks& to) {
   if (!is_finite(from) || !is_finite(to)) return std::nullopt;
   const Point mp = mean_of(from), mq = mean_of(to);
@@ -132,7 +135,9 @@ std::optional<Similarity> estimate_similarity(const Landmarks& from, const Landm
     spread_to += q.x * q.x + q.y * q.y;
   }
   // Equal points leave rounding errors of the mean behind, not zeros.
-  const auto is_point = [](double spread, Point mean) { return !(spread > 1e-18 * (mean.x * mean.x + mean.y * mean.y)); };
+  const auto is_point = [](double spread, Point mean) {
+    return !(spread > 1e-18 * (mean.x * mean.x + mean.y * mean.y));
+  };
   if (is_point(spread_from, mp) || is_point(spread_to, mq)) return std::nullopt;
   const double a = dot / spread_from, b = cross / spread_from;
   if (!std::isfinite(a) || !std::isfinite(b) || (a == 0 && b == 0)) return std::nullopt;

@@ -53,7 +53,8 @@ void fail_write(const fs::path& path, const std::string& item) {
   const bool full = got.find("No space left") != std::string::npos || got.find("too large") != std::string::npos ||
                     got.find("quota") != std::string::npos;
   fail_environment({.what = full ? "disk is full or the quota is used up" : "HDF5 file cannot be written",
-                    .where = place(path, item), .got = got});
+                    .where = place(path, item),
+                    .got = got});
 }
 
 Handle space_of(const std::vector<hsize_t>& shape) {
@@ -100,7 +101,8 @@ File File::open(const fs::path& path) {
   if (!fs::is_regular_file(path, error)) {
     fail_read(path, "", fs::exists(path, error) ? "not a regular file" : "file not found", "");
   }
-  if (H5Fis_hdf5(path.c_str()) <= 0) fail_read(path, "", "not an HDF5 file", fmt::format("{} bytes", fs::file_size(path, error)));
+  if (H5Fis_hdf5(path.c_str()) <= 0)
+    fail_read(path, "", "not an HDF5 file", fmt::format("{} bytes", fs::file_size(path, error)));
   File file;
   file.path_ = path;
   file.file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);

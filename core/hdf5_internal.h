@@ -18,7 +18,8 @@ Handle space_of(const std::vector<hsize_t>& shape);
 std::vector<hsize_t> shape_of(hid_t dataset);
 
 // Creates "a/b" and the group "a" on the way.
-Handle create_dataset(const File& file, const std::string& name, hid_t type, hid_t space, hid_t properties = H5P_DEFAULT);
+Handle create_dataset(const File& file, const std::string& name, hid_t type, hid_t space,
+                      hid_t properties = H5P_DEFAULT);
 Handle open_dataset(const File& file, const std::string& name);
 
 }  // namespace likeness::h5

@@ -11,16 +11,26 @@ namespace {
 
 template <class T>
 hid_t native_type() {
-  if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
-  else if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return H5T_NATIVE_INT8;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return H5T_NATIVE_INT16;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return H5T_NATIVE_INT32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return H5T_NATIVE_INT64;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
-  else if constexpr (std::is_same_v<T, std::uint16_t>) return H5T_NATIVE_UINT16;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return H5T_NATIVE_UINT32;
-  else return H5T_NATIVE_UINT64;
+  if constexpr (std::is_same_v<T, float>)
+    return H5T_NATIVE_FLOAT;
+  else if constexpr (std::is_same_v<T, double>)
+    return H5T_NATIVE_DOUBLE;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return H5T_NATIVE_INT8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return H5T_NATIVE_INT16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return H5T_NATIVE_INT32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return H5T_NATIVE_INT64;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return H5T_NATIVE_UINT8;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return H5T_NATIVE_UINT16;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return H5T_NATIVE_UINT32;
+  else
+    return H5T_NATIVE_UINT64;
 }
 
 Handle text_type() {
@@ -86,10 +96,11 @@ template <class T>
 void File::write(const std::string& name, const T* values, const std::vector<hsize_t>& shape) {
   const Handle dataset = create_dataset(*this, name, native_type<T>(), space_of(shape));
   const hsize_t elements = std::accumulate(shape.begin(), shape.end(), hsize_t{1}, std::multiplies<>());
-  if (elements > 0 && H5Dwrite(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) fail_write(path_, name);
+  if (elements > 0 && H5Dwrite(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
+    fail_write(path_, name);
 }
 
-#define LIKENESS_H5_TYPE(T)                                     \
+#define LIKENESS_H5_TYPE(T)                                        \
   template std::vector<T> File::read<T>(const std::string&) const; \
   template void File::write<T>(const std::string&, const T*, const std::vector<hsize_t>&);
 LIKENESS_H5_TYPE(float)
@@ -114,12 +125,14 @@ std::vector<std::string> File::read_strings(const std::string& name) const {
   if (n == 0) return values;
   if (H5Tis_variable_str(type) <= 0) {
     std::vector<char> buffer(n * size);
-    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer.data()) < 0) fail_read(path_, name, "dataset cannot be read");
+    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer.data()) < 0)
+      fail_read(path_, name, "dataset cannot be read");
     for (std::size_t i = 0; i < n; ++i) values[i] = trimmed(&buffer[i * size], size);
     return values;
   }
   std::vector<char*> pointers(n);
-  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0) fail_read(path_, name, "dataset cannot be read");
+  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0)
+    fail_read(path_, name, "dataset cannot be read");
   for (std::size_t i = 0; i < n; ++i) values[i] = pointers[i] == nullptr ? "" : pointers[i];
   const Handle space(H5Dget_space(dataset), H5Sclose);
   H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());

@@ -18,7 +18,11 @@ namespace {
 constexpr const char* kExample = "\"mean=127.5,127.5,127.5;std=127.5,127.5,127.5;order=rgb\"";
 
 [[noreturn]] void fail(const std::string& text, const std::string& got, const std::string& hint = "") {
-  fail_usage({.what = "preprocessing is malformed", .where = "\"" + text + "\"", .expected = kExample, .got = got, .hint = hint});
+  fail_usage({.what = "preprocessing is malformed",
+              .where = "\"" + text + "\"",
+              .expected = kExample,
+              .got = got,
+              .hint = hint});
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -65,7 +69,8 @@ Preprocess Preprocess::parse(const std::string& text) {
       result.order = value;
     } else {
       const std::string known = nearest(key, {"mean", "std", "order"});
-      fail(text, "unknown key \"" + key + "\"", known.empty() ? "keys are mean, std, order" : "did you mean " + known + "?");
+      fail(text, "unknown key \"" + key + "\"",
+           known.empty() ? "keys are mean, std, order" : "did you mean " + known + "?");
     }
   }
   if (seen.empty()) fail(text, "nothing");

@@ -44,7 +44,8 @@ struct Progress::State {
     if (last) {
       text += "  in " + format_duration(seconds);
     } else if (total > 0) {
-      text += "  " + format_duration(rate > 0 ? static_cast<double>(total - std::min(count, total)) / rate : INFINITY) + " left";
+      text += "  " + format_duration(rate > 0 ? static_cast<double>(total - std::min(count, total)) / rate : INFINITY) +
+              " left";
     }
     return note.empty() ? text : text + "  " + note;
   }
@@ -59,7 +60,8 @@ Progress::Progress(std::string verb, std::uint64_t total, std::string unit) : st
 }
 
 Progress::~Progress() {
-  if (!state_->finished && stderr_is_terminal() && !quiet) draw_status("");  // left by an exception: no total is claimed
+  if (!state_->finished && stderr_is_terminal() && !quiet)
+    draw_status("");  // left by an exception: no total is claimed
   delete state_;
 }
 

@@ -8,7 +8,8 @@
 namespace likeness {
 namespace {
 
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection in which every output bit depends on every input bit.
+// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection in which every output bit depends on every input
+// bit.
 std::uint64_t mix(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
@@ -57,7 +58,8 @@ double Rng::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; 
 
 double Rng::uniform(double lo, double hi) {
   const double x = lo + (hi - lo) * uniform();
-  return x < hi || !(lo < hi) ? x : std::nextafter(hi, lo);  // rounding may reach `hi`, which is promised to be excluded
+  return x < hi || !(lo < hi) ? x
+                              : std::nextafter(hi, lo);  // rounding may reach `hi`, which is promised to be excluded
 }
 
 // Lemire, "Fast random integer generation in an interval", 2019.

@@ -24,7 +24,8 @@ void install_signal_handlers() {
   struct sigaction action {};
   action.sa_handler = handle;
   ::sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;  // reads and writes in progress go on; loops notice the request at their next safe point
+  action.sa_flags =
+      SA_RESTART;  // reads and writes in progress go on; loops notice the request at their next safe point
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit becomes an error of write(), reported like a full disk

@@ -1,10 +1,10 @@
 #include "core/version.h"
 
-#include <CLI/Version.hpp>
 #include <fmt/format.h>
 #include <hdf5.h>
 #include <xxhash.h>
 
+#include <CLI/Version.hpp>
 #include <nlohmann/json.hpp>
 
 namespace likeness {
@@ -40,13 +40,15 @@ std::string version_text(const std::vector<std::string>& libraries) {
   H5get_libversion(&major, &minor, &release);
   std::vector<std::string> all{
       fmt::format("HDF5 {}.{}.{}", major, minor, release),
-      fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100, XXH_versionNumber() % 100),
+      fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100,
+                  XXH_versionNumber() % 100),
       fmt::format("fmt {}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100),
       "CLI11 " CLI11_VERSION,
-      fmt::format("nlohmann-json {}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)};
+      fmt::format("nlohmann-json {}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+                  NLOHMANN_JSON_VERSION_PATCH)};
   all.insert(all.end(), libraries.begin(), libraries.end());
-  return fmt::format("likeness {}\nrevision  {}\ncompiler  g++ {}, {}\nlibraries {}\ncpu       {}\n", version(), git_revision(),
-                     __VERSION__, LIKENESS_BUILD_TYPE, fmt::join(all, ", "), cpu_features());
+  return fmt::format("likeness {}\nrevision  {}\ncompiler  g++ {}, {}\nlibraries {}\ncpu       {}\n", version(),
+                     git_revision(), __VERSION__, LIKENESS_BUILD_TYPE, fmt::join(all, ", "), cpu_features());
 }
 
 }  // namespace likeness
