@@ -163,9 +163,8 @@ std::uint64_t File::blob_offset(const std::string& name, std::uint64_t* size) co
 
 void File::close() {
   if (!file_.valid()) return;
-  const hid_t id = file_;
-  file_ = Handle();  // whatever comes of it, nobody closes it again
-  if (H5Fclose(id) < 0) fail_write(path_, "");
+  // Whatever comes of it, nobody closes it again.
+  if (H5Fclose(file_.release()) < 0) fail_write(path_, "");
 }
 
 }  // namespace likeness::h5

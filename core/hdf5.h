@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace likeness::h5 {
@@ -19,6 +20,7 @@ class Handle {
   Handle& operator=(Handle&& o) noexcept;
   ~Handle() { reset(); }
   void reset();
+  hid_t release() { return std::exchange(id_, -1); }  // the caller closes it
   operator hid_t() const { return id_; }
   bool valid() const { return id_ >= 0; }
 
