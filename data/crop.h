@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/geometry.h"
 #include "data/face_source.h"
@@ -17,7 +18,9 @@ struct Image {
   std::vector<std::uint8_t> pixels;  // [H,W,3] u8
 };
 Image decode(std::span<const std::byte> encoded, const std::string& where);
+// Chroma at full resolution from quality 90 on, halved below. kEnvironment when the encoder fails.
 std::vector<std::byte> encode_jpeg(const std::uint8_t* rgb, int width, int height, int quality);
+std::vector<std::byte> encode_png(const Image& image);
 
 // Bilinear warp with border 0, out(x) = in(M^-1 x): the result has target's size. Deterministic on any machine.
 void warp(const Image& from, const Similarity& source_to_target, int width, int height, std::uint8_t* out);

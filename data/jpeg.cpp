@@ -113,7 +113,7 @@ PictureDecoder::PictureDecoder() : handle_(tjInitDecompress()) {
 
 PictureDecoder::~PictureDecoder() { tjDestroy(handle_); }
 
-PictureSize PictureDecoder::size(std::span<const std::byte> encoded, const std::string& where) const {
+PictureSize PictureDecoder::size(std::span<const std::byte> encoded, const std::string& where) {
   const auto size = picture_size(encoded);
   if (!size) fail_decode(where, starting(encoded));
   if (static_cast<std::int64_t>(size->width) * size->height > kMaxPixels)
@@ -166,6 +166,21 @@ std::vector<std::byte> encode_jpeg(const std::uint8_t* rgb, int width, int heigh
   if (handle) tjDestroy(handle);
   if (!ok) fail_environment({"picture cannot be encoded", "libjpeg-turbo", "", why, ""});
   return out;
+}
+
+std::vector<std::byte> encode_png(const Image& image) {
+  cv::Mat bgr(image.height, image.width, CV_8UC3);
+  const std::uint8_t* from = image.pixels.data();
+  std::uint8_t* to = bgr.ptr<std::uint8_t>();
+  for (std::size_t p = 0; p < static_cast<std::size_t>(image.width) * image.height; ++p, from += 3, to += 3) {
+    to[0] = from[2];
+    to[1] = from[1];
+    to[2] = from[0];
+  }
+  std::vector<std::uint8_t> png;
+  if (!cv::imencode(".png", bgr, png)) fail_environment({"picture cannot be encoded", "OpenCV", "a PNG", "", ""});
+  const auto* bytes = reinterpret_cast<const std::byte*>(png.data());
+  return {bytes, bytes + png.size()};
 }
 
 }  // namespace likeness::data

@@ -32,7 +32,7 @@ class PictureDecoder {
   PictureDecoder& operator=(const PictureDecoder&) = delete;
 
   // The size that decode() will fill.
-  PictureSize size(std::span<const std::byte> encoded, const std::string& where) const;
+  static PictureSize size(std::span<const std::byte> encoded, const std::string& where);
   // out: [height, width, 3] u8 of size(). `size` is checked against the picture.
   void decode(std::span<const std::byte> encoded, PictureSize size, std::uint8_t* out, const std::string& where);
 
