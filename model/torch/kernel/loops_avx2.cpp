@@ -1,0 +1,2 @@
+#define LIKENESS_ISA avx2
+#include "model/torch/kernel/loops.inc"

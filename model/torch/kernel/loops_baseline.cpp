@@ -1,0 +1,2 @@
+#define LIKENESS_ISA baseline
+#include "model/torch/kernel/loops.inc"

@@ -1,0 +1,155 @@
+#include "model/torch/module.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <map>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "model/torch/convolution.h"
+#include "model/torch/norm.h"
+#include "model/torch/plan.h"
+#include "model/torch/tensors.h"
+
+namespace likeness::model {
+
+struct TorchModel::State {
+  Graph graph;
+  at::ScalarType dtype;
+  std::vector<Step> plan;
+  std::map<std::string, at::Tensor> tensors;                    // the whole state dict but the counters
+  std::map<std::string, std::int64_t> counters;                 // "….num_batches_tracked"
+  std::vector<std::pair<std::string, at::Tensor>> parameters;   // the trainable ones
+  bool training = true, bf16 = false;
+  std::uint64_t dropout_seed = 0;
+  std::int64_t step = 0;
+
+  const at::Tensor& tensor(const Node& node, const char* what) const { return tensors.at(node.prefix + "." + what); }
+  at::Tensor run(const Step& step, const std::vector<at::Tensor>& values);
+  NormParameters norm_parameters(const Step& step);
+  at::Tensor drop(const at::Tensor& x, const Step& step) const;
+};
+
+TorchModel::TorchModel(Graph graph, const Weights& weights, at::ScalarType dtype) : state_(std::make_unique<State>()) {
+  TORCH_CHECK(dtype == at::kFloat || dtype == at::kDouble, "a network computes in f32 or f64, not in ", dtype);
+  State& s = *state_;
+  s.graph = std::move(graph);
+  s.dtype = dtype;
+  s.plan = make_plan(s.graph);
+  check_weights(s.graph, weights, "initial weights");
+  for (const TensorSpec& spec : s.graph.tensors) {
+    const WeightTensor& stored = weights.tensors.at(spec.name);
+    if (spec.integer) {
+      s.counters[spec.name] = static_cast<std::int64_t>(stored.as_double().at(0));
+      continue;
+    }
+    at::Tensor t = to_tensor(stored, dtype, spec.name);
+    if (spec.parameter && spec.trainable) {
+      t.set_requires_grad(true);
+      s.parameters.emplace_back(spec.name, t);
+    }
+    s.tensors.emplace(spec.name, std::move(t));
+  }
+}
+
+TorchModel::~TorchModel() = default;
+
+NormParameters TorchModel::State::norm_parameters(const Step& step) {
+  const Node& node = graph.nodes[step.node];
+  NormParameters p{.gamma = tensor(node, "weight"),
+                   .beta = tensor(node, "bias"),
+                   .running_mean = tensor(node, "running_mean"),
+                   .running_var = tensor(node, "running_var"),
+                   .slope = {},
+                   .epsilon = node.epsilon,
+                   .momentum = node.momentum,
+                   .training = training};
+  if (step.prelu >= 0) p.slope = tensor(graph.nodes[step.prelu], "weight");
+  if (training) {
+    const auto counter = counters.find(node.prefix + ".num_batches_tracked");
+    if (counter != counters.end()) ++counter->second;
+  }
+  return p;
+}
+
+at::Tensor TorchModel::State::drop(const at::Tensor& x, const Step& current) const {
+  const double p = graph.nodes[current.node].dropout;
+  if (!training || p <= 0) return x;
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(Rng(dropout_seed, Purpose::kDropout, step, current.node).next_u64());
+  const at::Tensor mask = at::empty(x.sizes(), x.options().device(at::kCPU)).bernoulli_(1 - p, generator).div_(1 - p);
+  return x * mask.to(x.device());
+}
+
+at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Tensor>& values) {
+  const Node& node = graph.nodes[current.node];
+  const at::Tensor& x = values[current.input];
+  switch (current.kind) {
+    case Step::Kind::kConv:
+      return convolution(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor(),
+                         {.stride = node.stride, .padding = node.padding, .groups = node.groups});
+    case Step::Kind::kNorm:
+      return norm(x, current.other >= 0 ? values[current.other] : at::Tensor(), norm_parameters(current));
+    case Step::Kind::kPRelu: return at::prelu(x, tensor(node, "weight").to(x.scalar_type()));
+    case Step::Kind::kAdd: return x + values[current.other];
+    case Step::Kind::kFlatten: return x.contiguous().flatten(1).to(dtype);  // bf16 ends here
+    case Step::Kind::kLinear: return at::linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor());
+    case Step::Kind::kDropout: return drop(x, current);
+  }
+  LIKENESS_ASSERT(!"unknown step");
+  return {};
+}
+
+at::Tensor TorchModel::forward(const at::Tensor& images) {
+  State& s = *state_;
+  TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.size(2) == s.graph.input_height &&
+                  images.size(3) == s.graph.input_width && images.scalar_type() == s.dtype,
+              "images: want ", s.dtype, " [B,3,", s.graph.input_height, ",", s.graph.input_width, "], got ", images.scalar_type(),
+              " ", images.sizes());
+  std::vector<at::Tensor> values(s.graph.nodes.size());
+  values[0] = images.contiguous(at::MemoryFormat::ChannelsLast);
+  if (s.bf16) values[0] = values[0].to(at::kBFloat16);
+  for (const Step& step : s.plan) {
+    values[step.output] = s.run(step, values);
+    for (int dead : step.dies) values[dead].reset();
+  }
+  if (s.training) ++s.step;
+  return values.back().to(s.dtype);
+}
+
+void TorchModel::train(bool on) { state_->training = on; }
+bool TorchModel::is_training() const { return state_->training; }
+
+void TorchModel::set_bf16(bool on) {
+  TORCH_CHECK(!on || state_->dtype == at::kFloat, "bf16 is a way to compute an f32 network");
+  state_->bf16 = on;
+}
+
+void TorchModel::seed_dropout(std::uint64_t seed, std::int64_t step) {
+  state_->dropout_seed = seed;
+  state_->step = step;
+}
+
+const Graph& TorchModel::graph() const { return state_->graph; }
+const std::vector<std::pair<std::string, at::Tensor>>& TorchModel::parameters() const { return state_->parameters; }
+
+Weights TorchModel::state() const {
+  Weights out;
+  for (const auto& [name, tensor] : state_->tensors) out.tensors.emplace(name, from_tensor(tensor));
+  for (const auto& [name, value] : state_->counters) out.tensors.emplace(name, WeightTensor::i64({}, &value));
+  return out;
+}
+
+void TorchModel::load(const Weights& weights, const std::string& where) {
+  State& s = *state_;
+  check_weights(s.graph, weights, where);
+  const at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : s.tensors) tensor.copy_(to_tensor(weights.tensors.at(name), s.dtype, where + ", " + name));
+  for (auto& [name, value] : s.counters) value = static_cast<std::int64_t>(weights.tensors.at(name).as_double().at(0));
+}
+
+void TorchModel::to(at::Device device) {
+  for (auto& [name, tensor] : state_->tensors) tensor.set_data(tensor.to(device));
+}
+
+}  // namespace likeness::model

@@ -1,0 +1,195 @@
+#include "model/torch/norm.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "model/torch/kernel/kernels.h"
+
+namespace likeness::model {
+namespace {
+
+using kernel::BF16;
+using kernel::ComputeT;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// [B,C,H,W] channels-last or [B,C], seen as rows of C contiguous channels.
+struct Rows {
+  std::int64_t count, channels, chunk;  // rows per chunk: fixed by the shape, so sums do not depend on the threads
+  std::int64_t chunks() const { return (count + chunk - 1) / chunk; }
+};
+
+Rows rows_of(const at::Tensor& x) {
+  const std::int64_t channels = x.size(1);
+  const std::int64_t count = x.numel() / std::max<std::int64_t>(channels, 1);
+  // About 128 KiB of f32: large enough to hide the call, small enough that the threads finish together.
+  return {count, channels, std::max<std::int64_t>(kernel::kSumRows, 32768 / std::max<std::int64_t>(channels, 1))};
+}
+
+at::Tensor in_rows(const at::Tensor& x) {
+  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x.contiguous();
+}
+
+template <class F> void dispatch(at::ScalarType type, F&& f) {
+  if (type == at::kFloat) f(float{});
+  else if (type == at::kDouble) f(double{});
+  else if (type == at::kBFloat16) f(BF16{});
+  else TORCH_CHECK(false, "batch norm: f32, f64 or bf16, not ", type);
+}
+
+template <class T> const T* data(const at::Tensor& t) {
+  return t.defined() ? static_cast<const T*>(t.const_data_ptr()) : nullptr;
+}
+template <class T> T* mutable_data(const at::Tensor& t) { return static_cast<T*>(t.mutable_data_ptr()); }
+
+// Runs f(chunk, first row, rows) for every chunk.
+template <class F> void each_chunk(const Rows& rows, F&& f) {
+  at::parallel_for(0, rows.chunks(), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) f(i, i * rows.chunk, std::min(rows.chunk, rows.count - i * rows.chunk));
+  });
+}
+
+// `parts` partial sums of each chunk, added up in order: total[part * C + c].
+class Partials {
+ public:
+  Partials(const Rows& rows, int parts) : rows_(rows), parts_(parts), values_(rows.chunks() * parts * rows.channels) {}
+  double* at(std::int64_t chunk, int part) { return values_.data() + (chunk * parts_ + part) * rows_.channels; }
+  std::vector<double> total() const {
+    std::vector<double> sum(parts_ * rows_.channels, 0.0);
+    for (std::int64_t k = 0; k < rows_.chunks(); ++k) {
+      const double* chunk = values_.data() + k * parts_ * rows_.channels;
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += chunk[i];
+    }
+    return sum;
+  }
+
+ private:
+  Rows rows_;
+  int parts_;
+  std::vector<double> values_;
+};
+
+struct Statistics {
+  at::Tensor mean, inverse_std;  // [C], of the type that is computed in
+};
+
+template <class T> Statistics batch_statistics(const at::Tensor& x, const Rows& rows, const NormParameters& p) {
+  using A = ComputeT<T>;
+  const std::int64_t channels = rows.channels;
+  TORCH_CHECK(rows.count > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
+  const T* in = data<T>(x);
+  std::vector<A> shift(channels);
+  for (std::int64_t c = 0; c < channels; ++c) shift[c] = kernel::load(in[c]);
+  const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
+  Partials partials(rows, 2);
+  each_chunk(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
+    loops.moments(in + first * channels, n, channels, shift.data(), partials.at(i, 0), partials.at(i, 1));
+  });
+  const std::vector<double> sums = partials.total();
+  Statistics out{at::empty({channels}, p.gamma.options()), at::empty({channels}, p.gamma.options())};
+  A *mean = mutable_data<A>(out.mean), *inverse = mutable_data<A>(out.inverse_std);
+  A *running_mean = mutable_data<A>(p.running_mean), *running_var = mutable_data<A>(p.running_var);
+  const double n = static_cast<double>(rows.count);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double d = sums[c] / n, m = shift[c] + d;
+    const double variance = std::max(0.0, sums[channels + c] / n - d * d);
+    mean[c] = static_cast<A>(m);
+    inverse[c] = static_cast<A>(1 / std::sqrt(variance + p.epsilon));
+    running_mean[c] = static_cast<A>((1 - p.momentum) * running_mean[c] + p.momentum * m);
+    running_var[c] = static_cast<A>((1 - p.momentum) * running_var[c] + p.momentum * variance * n / (n - 1));
+  }
+  return out;
+}
+
+class Norm : public torch::autograd::Function<Norm> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_any, const std::optional<at::Tensor>& residual_any,
+                            const at::Tensor& gamma, const at::Tensor& beta, const std::optional<at::Tensor>& slope_any,
+                            const NormParameters& p) {
+    const at::Tensor x = in_rows(x_any), residual = residual_any ? in_rows(*residual_any) : at::Tensor();
+    const at::Tensor slope = slope_any.value_or(at::Tensor());
+    TORCH_CHECK(!residual.defined() || (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type()),
+                "batch norm: what is added must be like the input");
+    const Rows rows = rows_of(x);
+    at::Tensor z = at::empty_like(x);
+    Statistics s;
+    dispatch(x.scalar_type(), [&]<class T>(T) {
+      using A = ComputeT<T>;
+      if (p.training) s = batch_statistics<T>(x, rows, p);
+      else s = {p.running_mean.clone(), (p.running_var + p.epsilon).rsqrt()};
+      const at::Tensor scale = gamma * s.inverse_std;
+      const kernel::NormConstants<A> k{data<A>(s.mean), data<A>(scale), data<A>(beta), data<A>(slope)};
+      const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
+      each_chunk(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
+        const std::int64_t at = first * rows.channels;
+        loops.forward(data<T>(x) + at, residual.defined() ? data<T>(residual) + at : nullptr, mutable_data<T>(z) + at, n,
+                      rows.channels, k);
+      });
+    });
+    context->save_for_backward({x, gamma, beta, slope, s.mean, s.inverse_std});
+    context->saved_data["training"] = p.training;
+    context->saved_data["residual"] = residual.defined();
+    return z;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &gamma = saved[1], &beta = saved[2], &slope = saved[3], &mean = saved[4],
+                     &inverse_std = saved[5];
+    const bool training = context->saved_data["training"].toBool();
+    const at::Tensor dz = in_rows(gradients[0]);
+    const Rows rows = rows_of(x);
+    const std::int64_t channels = rows.channels;
+    at::Tensor dx = at::empty_like(x), dgamma = at::empty_like(gamma), dbeta = at::empty_like(beta), dslope;
+    if (slope.defined()) dslope = at::empty_like(slope);
+    dispatch(x.scalar_type(), [&]<class T>(T) {
+      using A = ComputeT<T>;
+      const at::Tensor scale = gamma * inverse_std;
+      const kernel::NormConstants<A> k{data<A>(mean), data<A>(scale), data<A>(beta), data<A>(slope)};
+      const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
+      Partials partials(rows, slope.defined() ? 3 : 2);
+      each_chunk(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
+        const std::int64_t at = first * channels;
+        loops.reduce(data<T>(x) + at, data<T>(dz) + at, n, channels, k, partials.at(i, 0), partials.at(i, 1),
+                     slope.defined() ? partials.at(i, 2) : nullptr);
+      });
+      const std::vector<double> sums = partials.total();
+      std::vector<A> b(channels, A(0)), c(channels, A(0));
+      const A* inverse = data<A>(inverse_std);
+      for (std::int64_t i = 0; i < channels; ++i) {
+        const double inv = inverse[i], product = sums[channels + i];
+        mutable_data<A>(dbeta)[i] = static_cast<A>(sums[i]);
+        mutable_data<A>(dgamma)[i] = static_cast<A>(product * inv);
+        if (slope.defined()) mutable_data<A>(dslope)[i] = static_cast<A>(sums[2 * channels + i]);
+        if (training) {
+          b[i] = static_cast<A>(sums[i] / rows.count);
+          c[i] = static_cast<A>(product * inv * inv / rows.count);
+        }
+      }
+      each_chunk(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
+        const std::int64_t at = first * channels;
+        loops.backward(data<T>(x) + at, data<T>(dz) + at, mutable_data<T>(dx) + at, n, channels, k, b.data(), c.data());
+      });
+    });
+    return {dx, context->saved_data["residual"].toBool() ? dz : at::Tensor(), dgamma, dbeta, dslope, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor norm(const at::Tensor& x, const at::Tensor& residual, const NormParameters& p) {
+  if (!x.is_cpu()) {
+    // Elsewhere PyTorch's operators; the CUDA module registers faster ones.
+    at::Tensor z = at::batch_norm(x, p.gamma, p.beta, p.running_mean, p.running_var, p.training, p.momentum, p.epsilon, true);
+    if (p.slope.defined()) z = at::prelu(z, p.slope.to(z.scalar_type()));
+    return residual.defined() ? z + residual : z;
+  }
+  const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
+  return Norm::apply(x, given(residual), p.gamma, p.beta, given(p.slope), p);
+}
+
+}  // namespace likeness::model

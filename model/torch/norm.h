@@ -1,0 +1,21 @@
+// Batch norm with what follows it, as one operator: z = prelu((x - mean) * gamma / sqrt(var + eps) + beta) + residual.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace likeness::model {
+
+struct NormParameters {
+  at::Tensor gamma, beta;                // [C]
+  at::Tensor running_mean, running_var;  // [C], updated in place in training mode: (1 - momentum) * old + momentum * batch's
+  at::Tensor slope;                      // [C], or undefined: no PReLU
+  double epsilon = 1e-5;
+  double momentum = 0.1;
+  bool training = true;  // statistics of this batch, instead of the running ones
+};
+
+// x [B,C,H,W] channels-last or [B,C]; f32, f64, or bf16 with f32 parameters -> the same shape and type. `residual`: undefined
+// or like x. Differentiable in x, residual, gamma, beta and slope.
+at::Tensor norm(const at::Tensor& x, const at::Tensor& residual, const NormParameters& parameters);
+
+}  // namespace likeness::model

@@ -1,0 +1,26 @@
+// What the module does, step by step: the graph's nodes with batch norm fused into what follows it.
+#pragma once
+
+#include <vector>
+
+#include "model/graph/graph.h"
+
+namespace likeness::model {
+
+// One call of an operator. Its value is kept under the index of the node whose output it is.
+struct Step {
+  enum class Kind { kConv, kNorm, kPRelu, kAdd, kFlatten, kLinear, kDropout };
+  Kind kind;
+  int output;          // node index
+  int node;            // the node whose parameters and attributes are used: for kNorm the batch norm
+  int input;           // node index
+  int other = -1;      // kAdd: the second operand; kNorm: what is added after normalisation, if anything
+  int prelu = -1;      // kNorm: the PReLU node applied after normalisation, if any
+  std::vector<int> dies;  // node indices whose values no later step reads
+};
+
+// A batch norm whose only reader is a PReLU or an addition is computed together with it. Of two such operands of one addition
+// the later one is fused, since the other is then already there.
+std::vector<Step> make_plan(const Graph& graph);
+
+}  // namespace likeness::model
