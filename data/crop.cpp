@@ -47,7 +47,8 @@ std::string sizes(int width, int height) { return std::to_string(width) + "x" + 
 
 void warp(const Image& from, const Similarity& source_to_target, int width, int height, std::uint8_t* out) {
   const Similarity back = source_to_target.inverse();
-  for (const Point corner : {Point{0, 0}, Point{double(width), 0}, Point{0, double(height)}, Point{double(width), double(height)}}) {
+  for (const Point corner :
+       {Point{0, 0}, Point{double(width), 0}, Point{0, double(height)}, Point{double(width), double(height)}}) {
     const Point p = back.apply(corner);
     if (!(std::abs(p.x) < kFarthest && std::abs(p.y) < kFarthest)) {  // also catches what is not a number
       std::memset(out, 0, static_cast<std::size_t>(width) * height * 3);
@@ -89,11 +90,11 @@ void flip_horizontal(std::uint8_t* rgb, int width, int height) {
 struct CropReader::State {
   const FaceSource& source;
   FaceGeometry stored, target;
-  bool in_place;                      // the pictures already are in the target's geometry
-  std::optional<Similarity> shared;   // one warp for all: the set's own five points
+  bool in_place;                     // the pictures already are in the target's geometry
+  std::optional<Similarity> shared;  // one warp for all: the set's own five points
   PictureDecoder decoder;
   std::vector<std::byte> scratch;
-  Image image;                        // the picture before its warp
+  Image image;  // the picture before its warp
 
   std::string where(std::int64_t i) const { return source.path().string() + ", " + source.key(i); }
 

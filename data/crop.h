@@ -25,12 +25,12 @@ std::vector<std::byte> encode_png(const Image& image);
 // Bilinear warp with border 0, out(x) = in(M^-1 x): the result has target's size. Deterministic on any machine.
 void warp(const Image& from, const Similarity& source_to_target, int width, int height, std::uint8_t* out);
 
-// Reads face i of a source in one fixed geometry, straight into the caller's slot. One per thread (it keeps a decoder and
-// scratch memory); the source may be shared.
+// Reads face i of a source in one fixed geometry, straight into the caller's slot. One per thread (it keeps a decoder
+// and scratch memory); the source may be shared.
 class CropReader {
  public:
-  // Pictures already in `target` are decoded in place; pictures with landmarks (or a source whose geometry has points) are
-  // warped to it, one read and one resampling. kData naming both geometries when neither is possible.
+  // Pictures already in `target` are decoded in place; pictures with landmarks (or a source whose geometry has points)
+  // are warped to it, one read and one resampling. kData naming both geometries when neither is possible.
   CropReader(const FaceSource& source, const FaceGeometry& target);
   ~CropReader();
   // out: [target.height, target.width, 3] u8. Errors: kData naming file and record. Returns nothing else.

@@ -22,7 +22,8 @@ CsvReader::CsvReader(const std::filesystem::path& path) : path_(path), text_(rea
   if (line.find(',') == std::string::npos && line.find('\t') != std::string::npos) separator_ = '\t';
   split(line, header_);
   for (std::size_t i = 0; i < header_.size(); ++i)
-    if (std::find(header_.begin(), header_.begin() + static_cast<std::ptrdiff_t>(i), header_[i]) != header_.begin() + static_cast<std::ptrdiff_t>(i))
+    if (std::find(header_.begin(), header_.begin() + static_cast<std::ptrdiff_t>(i), header_[i]) !=
+        header_.begin() + static_cast<std::ptrdiff_t>(i))
       fail_data({"column is there twice", where(), "different names", header_[i], ""});
 }
 
@@ -36,7 +37,8 @@ bool CsvReader::next(std::vector<std::string>& row) {
   if (!next_line(line)) return false;
   split(line, row);
   if (row.size() != header_.size())
-    fail_data({"row has another number of fields than the header", where(), std::to_string(header_.size()), std::to_string(row.size()), ""});
+    fail_data({"row has another number of fields than the header", where(), std::to_string(header_.size()),
+               std::to_string(row.size()), ""});
   return true;
 }
 
@@ -62,9 +64,12 @@ void CsvReader::split(const std::string& line, std::vector<std::string>& fields)
     const std::size_t start = line.find_first_not_of(separator_ == ',' ? " \t" : " ", at);
     if (start != std::string::npos && line[start] == '"') {
       for (at = start + 1;; ++at) {
-        if (at >= line.size()) fail_data({"quote is not closed", where(), "\" at the end of the field", line.substr(start, 40), ""});
-        if (line[at] == '"' && at + 1 < line.size() && line[at + 1] == '"') ++at;
-        else if (line[at] == '"') break;
+        if (at >= line.size())
+          fail_data({"quote is not closed", where(), "\" at the end of the field", line.substr(start, 40), ""});
+        if (line[at] == '"' && at + 1 < line.size() && line[at + 1] == '"')
+          ++at;
+        else if (line[at] == '"')
+          break;
         field += line[at];
       }
       at = std::min(line.find(separator_, at), line.size());

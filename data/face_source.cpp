@@ -35,7 +35,8 @@ std::unique_ptr<FaceSource> open_faces(const fs::path& path) {
   if (fs::is_directory(path)) {
     const auto records = records_in(path);
     if (records.size() > 1)
-      fail_data({"folder holds several .rec files", path.string(), "one", std::to_string(records.size()), "name the file"});
+      fail_data(
+          {"folder holds several .rec files", path.string(), "one", std::to_string(records.size()), "name the file"});
     return records.empty() ? open_image_folder(path) : open_recordio(records.front());
   }
   const MappedFile file(path);

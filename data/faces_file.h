@@ -1,5 +1,5 @@
-// *.faces.h5, the store this project writes: pictures as they came (JPEG or PNG bytes) in one contiguous dataset, and what is
-// known about each in columns. An HDF5 file that h5py reads; here it is mapped, and reading takes no HDF5 lock.
+// *.faces.h5, the store this project writes: pictures as they came (JPEG or PNG bytes) in one contiguous dataset, and
+// what is known about each in columns. An HDF5 file that h5py reads; here it is mapped, and reading takes no HDF5 lock.
 // The layout is specified in docs/formats/faces.md.
 #pragma once
 
@@ -22,9 +22,9 @@ inline constexpr std::int64_t kFacesFormatVersion = 1;
 
 // What is known about one picture beside its bytes.
 struct FaceEntry {
-  std::int64_t label = -1;  // an index of identity_names, or -1: unknown
-  PictureSize size;         // at most 65535 each way
-  std::string key;          // unique in its set: "images/A/A_0001.jpg"
+  std::int64_t label = -1;             // an index of identity_names, or -1: unknown
+  PictureSize size;                    // at most 65535 each way
+  std::string key;                     // unique in its set: "images/A/A_0001.jpg"
   std::optional<Landmarks> landmarks;  // for all pictures of a set or for none
 };
 
@@ -55,10 +55,10 @@ struct WrittenFaces {
   std::string digest;       // FaceSource::digest() of the file
 };
 
-// Writes a container whole or not at all. `bytes` is the sum of the encoded sizes where the caller knows it: pictures then go
-// straight to their place. Else they are spooled to an unnamed file beside `path` and copied once.
-// `fill` adds the pictures and returns what is known about the set.
-// Errors: as write_atomically(); kData for an empty set, a picture beyond 65535 pixels, landmarks on only some pictures.
+// Writes a container whole or not at all. `bytes` is the sum of the encoded sizes where the caller knows it: pictures
+// then go straight to their place. Else they are spooled to an unnamed file beside `path` and copied once. `fill` adds
+// the pictures and returns what is known about the set. Errors: as write_atomically(); kData for an empty set, a
+// picture beyond 65535 pixels, landmarks on only some pictures.
 WrittenFaces write_faces(const std::filesystem::path& path, IfExists if_exists, std::optional<std::uint64_t> bytes,
                          const std::function<FacesMeta(FacesWriter&)>& fill);
 

@@ -10,12 +10,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void damaged(const fs::path& path, const std::string& item, const std::string& expected, const std::string& got) {
+[[noreturn]] void damaged(const fs::path& path, const std::string& item, const std::string& expected,
+                          const std::string& got) {
   fail_data({"faces file is damaged", path.string() + ", " + item, expected, got, "import the set again"});
 }
 
 // A column that stays in the mapped file. HDF5 does not align datasets, hence the copy of each value.
-template <class T> class Column {
+template <class T>
+class Column {
  public:
   Column() = default;
   // The dataset has to be contiguous, of T's size, and to lie inside the file.
@@ -29,7 +31,8 @@ template <class T> class Column {
               std::to_string(points) + " of " + std::to_string(type.valid() ? H5Tget_size(type) : 0));
     const haddr_t at = H5Dget_offset(set);
     if (count > 0 && (at == HADDR_UNDEF || at > map.size() || count > (map.size() - at) / sizeof(T)))
-      damaged(map.path(), name, "contiguous data inside the file", at == HADDR_UNDEF ? "another layout" : "data beyond its end");
+      damaged(map.path(), name, "contiguous data inside the file",
+              at == HADDR_UNDEF ? "another layout" : "data beyond its end");
     data_ = count > 0 ? map.bytes().data() + at : nullptr;
     count_ = count;
   }
@@ -128,23 +131,26 @@ class MappedFaces : public FacesFile {
  private:
   void check_format(const h5::File& file) const {
     if (!file.has_attribute("format") || file.text_attribute("format") != "likeness.faces")
-      fail_data({"not a faces file", path().string(), "an HDF5 file with format \"likeness.faces\"",
-                 file.has_attribute("format") ? "format \"" + file.text_attribute("format") + "\"" : "no format attribute", ""});
+      fail_data(
+          {"not a faces file", path().string(), "an HDF5 file with format \"likeness.faces\"",
+           file.has_attribute("format") ? "format \"" + file.text_attribute("format") + "\"" : "no format attribute",
+           ""});
     const std::int64_t version = file.int_attribute("format_version");
     if (version < 1 || version > kFacesFormatVersion)
       fail_data({"faces file has a version this program does not know", path().string(),
-                 "1 to " + std::to_string(kFacesFormatVersion), std::to_string(version), "a newer likeness wrote it; update"});
+                 "1 to " + std::to_string(kFacesFormatVersion), std::to_string(version),
+                 "a newer likeness wrote it; update"});
   }
 
   // Begin and end of row i of a variable-length column, checked against the bytes it points into.
-  std::pair<std::uint64_t, std::uint64_t> slice(const Column<std::uint64_t>& offsets, std::uint64_t limit, std::int64_t i,
-                                                const char* name) const {
+  std::pair<std::uint64_t, std::uint64_t> slice(const Column<std::uint64_t>& offsets, std::uint64_t limit,
+                                                std::int64_t i, const char* name) const {
     const auto row = static_cast<std::uint64_t>(i);
     if (i < 0 || row >= n_) throw std::out_of_range("picture number");
     const std::uint64_t begin = offsets[row], end = offsets[row + 1];
     if (begin > end || end > limit)
-      damaged(path(), std::string(name) + " of picture " + std::to_string(i), "ascending offsets up to " + std::to_string(limit),
-              std::to_string(begin) + ", " + std::to_string(end));
+      damaged(path(), std::string(name) + " of picture " + std::to_string(i),
+              "ascending offsets up to " + std::to_string(limit), std::to_string(begin) + ", " + std::to_string(end));
     return {begin, end};
   }
 
@@ -170,11 +176,13 @@ class MappedFaces : public FacesFile {
     if (!file.has("pairs/picture")) return;
     const auto pictures = file.read<std::int64_t>("pairs/picture");
     const auto same = file.read<std::uint8_t>("pairs/same");
-    if (pictures.size() != 2 * same.size()) damaged(path(), "pairs", "two pictures for each", std::to_string(pictures.size()));
+    if (pictures.size() != 2 * same.size())
+      damaged(path(), "pairs", "two pictures for each", std::to_string(pictures.size()));
     for (std::size_t p = 0; p < same.size(); ++p) {
       const std::int64_t a = pictures[2 * p], b = pictures[2 * p + 1];
       if (std::min(a, b) < 0 || std::max(a, b) >= size())
-        damaged(path(), "pair " + std::to_string(p), "pictures below " + std::to_string(n_), std::to_string(a) + ", " + std::to_string(b));
+        damaged(path(), "pair " + std::to_string(p), "pictures below " + std::to_string(n_),
+                std::to_string(a) + ", " + std::to_string(b));
       pairs_.push_back({a, b, same[p] != 0});
     }
   }

@@ -43,7 +43,8 @@ void copy(const Descriptor& from, const Descriptor& to, std::uint64_t bytes) {
   while (bytes > 0) {
     const ssize_t n = ::read(from.get(), buffer.data(), std::min<std::uint64_t>(buffer.size(), bytes));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) fail_environment({"spooled pictures cannot be read back", from.path().string(), "", std::strerror(errno), ""});
+    if (n <= 0)
+      fail_environment({"spooled pictures cannot be read back", from.path().string(), "", std::strerror(errno), ""});
     write_all(to.get(), std::span(buffer).first(static_cast<std::size_t>(n)), to.path());
     bytes -= static_cast<std::uint64_t>(n);
   }
@@ -60,8 +61,8 @@ struct FacesWriter::State {
 
   std::vector<std::uint64_t> offset{0}, xxh3, key_offset{0};
   std::vector<std::int64_t> label;
-  std::vector<std::uint16_t> size;    // height, width
-  std::vector<float> landmarks;       // [N,5,2]
+  std::vector<std::uint16_t> size;  // height, width
+  std::vector<float> landmarks;     // [N,5,2]
   std::vector<std::uint8_t> key_text;
   SetDigest digest;
 
@@ -116,7 +117,8 @@ struct FacesWriterAccess {
     s.file.write("key/text", s.key_text);
   }
 
-  template <class T> static void write_codes(State& s, const std::string& name, const std::vector<std::uint64_t>& codes) {
+  template <class T>
+  static void write_codes(State& s, const std::string& name, const std::vector<std::uint64_t>& codes) {
     s.file.write(name, std::vector<T>(codes.begin(), codes.end()));
   }
 
@@ -128,10 +130,14 @@ struct FacesWriterAccess {
       const std::string group = "attributes/" + column.name;
       // The narrowest type that holds the bits: one byte for the usual handful of categories.
       const std::size_t bits = column.categories.size();
-      if (bits <= 8) write_codes<std::uint8_t>(s, group + "/code", column.codes);
-      else if (bits <= 16) write_codes<std::uint16_t>(s, group + "/code", column.codes);
-      else if (bits <= 32) write_codes<std::uint32_t>(s, group + "/code", column.codes);
-      else write_codes<std::uint64_t>(s, group + "/code", column.codes);
+      if (bits <= 8)
+        write_codes<std::uint8_t>(s, group + "/code", column.codes);
+      else if (bits <= 16)
+        write_codes<std::uint16_t>(s, group + "/code", column.codes);
+      else if (bits <= 32)
+        write_codes<std::uint32_t>(s, group + "/code", column.codes);
+      else
+        write_codes<std::uint64_t>(s, group + "/code", column.codes);
       s.file.write_strings(group + "/category", column.categories);
     }
     if (!names.empty()) s.file.write_strings("attribute_names", names);
@@ -171,8 +177,8 @@ struct FacesWriterAccess {
     const auto last = *std::max_element(s.label.begin(), s.label.end());
     LIKENESS_ASSERT(last < static_cast<std::int64_t>(meta.identity_names.size()));
     finish_pictures(s, temporary);
-    const WrittenFaces done{static_cast<std::int64_t>(s.label.size()), static_cast<std::int64_t>(meta.identity_names.size()),
-                            s.offset.back(), s.digest.hex()};
+    const WrittenFaces done{static_cast<std::int64_t>(s.label.size()),
+                            static_cast<std::int64_t>(meta.identity_names.size()), s.offset.back(), s.digest.hex()};
     write_columns(s);
     write_meta(s, meta, done);
     s.file.close();
@@ -195,7 +201,8 @@ void FacesWriter::add(std::span<const std::byte> encoded, FaceEntry entry) {
   s.offset.push_back(s.offset.back() + encoded.size());
   s.xxh3.push_back(xxh3_64(encoded));
   s.label.push_back(entry.label);
-  s.size.insert(s.size.end(), {static_cast<std::uint16_t>(entry.size.height), static_cast<std::uint16_t>(entry.size.width)});
+  s.size.insert(s.size.end(),
+                {static_cast<std::uint16_t>(entry.size.height), static_cast<std::uint16_t>(entry.size.width)});
   if (entry.landmarks)
     for (const Point& p : *entry.landmarks) s.landmarks.insert(s.landmarks.end(), {float(p.x), float(p.y)});
   s.key_text.insert(s.key_text.end(), entry.key.begin(), entry.key.end());
@@ -206,9 +213,8 @@ void FacesWriter::add(std::span<const std::byte> encoded, FaceEntry entry) {
 WrittenFaces write_faces(const fs::path& path, IfExists if_exists, std::optional<std::uint64_t> bytes,
                          const std::function<FacesMeta(FacesWriter&)>& fill) {
   WrittenFaces done;
-  write_atomically(path, if_exists, [&](const fs::path& temporary) {
-    done = FacesWriterAccess::write(temporary, bytes, fill, path);
-  });
+  write_atomically(path, if_exists,
+                   [&](const fs::path& temporary) { done = FacesWriterAccess::write(temporary, bytes, fill, path); });
   return done;
 }
 

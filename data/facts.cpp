@@ -29,8 +29,8 @@ class Joiner {
         by_ = by;
       }
     if (column_ < 0)
-      fail_data({"table does not say which pictures it is about", table.path().string(), "a column path, key or identity",
-                 "none of them", ""});
+      fail_data({"table does not say which pictures it is about", table.path().string(),
+                 "a column path, key or identity", "none of them", ""});
     by_path_is_file_ = fs::is_directory(source.path());
     for (std::int64_t i = 0; i < source.size(); ++i) pictures_[name_of(i)].push_back(i);
     seen_.resize(static_cast<std::size_t>(source.size()));
@@ -88,12 +88,15 @@ void join(const FaceSource& source, CsvReader& table, JoinReport& report,
     if (report.rows == 0) first = field;
     const auto& pictures = joiner.of(table, field);
     ++report.rows;
-    if (pictures.empty()) ++report.rows_without_picture;
-    else use(row, pictures);
+    if (pictures.empty())
+      ++report.rows_without_picture;
+    else
+      use(row, pictures);
   }
   report.pictures_without_row = joiner.unseen();
   if (report.rows == report.rows_without_picture)
-    fail_data({"no row of the table belongs to a picture", table.path().string(), joiner.by() + " like " + joiner.example(), first,
+    fail_data({"no row of the table belongs to a picture", table.path().string(),
+               joiner.by() + " like " + joiner.example(), first,
                joiner.by() == "path" ? "paths in a table are relative to the table's own folder" : ""});
 }
 
@@ -141,7 +144,8 @@ AttributeTable read_attributes(const FaceSource& source, const fs::path& csv, Jo
   for (const std::size_t c : columns) {
     const std::string& name = table.header()[c];
     if (name.empty() || name.find('/') != std::string::npos)
-      fail_data({"column has no usable name", table.path().string() + ", column " + std::to_string(c + 1), "a name without /", name, ""});
+      fail_data({"column has no usable name", table.path().string() + ", column " + std::to_string(c + 1),
+                 "a name without /", name, ""});
     from_male.push_back(name == "male" && table.column("gender") < 0);
     attributes.column(from_male.back() ? "gender" : name, rows);
   }
@@ -156,16 +160,19 @@ AttributeTable read_attributes(const FaceSource& source, const fs::path& csv, Jo
   return attributes;
 }
 
-std::vector<std::optional<Landmarks>> read_landmarks(const FaceSource& source, const fs::path& csv, JoinReport& report) {
+std::vector<std::optional<Landmarks>> read_landmarks(const FaceSource& source, const fs::path& csv,
+                                                     JoinReport& report) {
   CsvReader table(csv);
   const std::vector<std::size_t> columns = fact_columns(table);
   if (columns.size() != 10)
-    fail_data({"table does not hold five points", table.path().string(), "ten columns beside path, key, identity and label",
-               std::to_string(columns.size()), "left eye, right eye, nose, left and right corner of the mouth, each x,y"});
+    fail_data({"table does not hold five points", table.path().string(),
+               "ten columns beside path, key, identity and label", std::to_string(columns.size()),
+               "left eye, right eye, nose, left and right corner of the mouth, each x,y"});
   std::vector<std::optional<Landmarks>> points(static_cast<std::size_t>(source.size()));
   join(source, table, report, [&](const auto& row, const auto& pictures) {
     Landmarks five;
-    for (std::size_t k = 0; k < 5; ++k) five[k] = {coordinate(row[columns[2 * k]], table), coordinate(row[columns[2 * k + 1]], table)};
+    for (std::size_t k = 0; k < 5; ++k)
+      five[k] = {coordinate(row[columns[2 * k]], table), coordinate(row[columns[2 * k + 1]], table)};
     for (const std::int64_t i : pictures) points[static_cast<std::size_t>(i)] = five;
   });
   return points;

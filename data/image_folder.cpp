@@ -26,7 +26,8 @@ bool is_picture_name(const fs::path& path) {
 std::vector<std::string> folders_in(const fs::path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory() && entry.path().filename().string().front() != '.') names.push_back(entry.path().filename().string());
+    if (entry.is_directory() && entry.path().filename().string().front() != '.')
+      names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -68,7 +69,8 @@ class FolderSource : public FaceSource {
     }
     if (keys_.empty()) return;
     std::vector<std::byte> scratch;
-    if (const auto size = picture_size(encoded(0, scratch))) geometry_ = FaceGeometry::unknown(size->width, size->height);
+    if (const auto size = picture_size(encoded(0, scratch)))
+      geometry_ = FaceGeometry::unknown(size->width, size->height);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(keys_.size()); }
@@ -78,7 +80,9 @@ class FolderSource : public FaceSource {
   }
   std::int64_t label(std::int64_t i) const override { return labels_.at(static_cast<std::size_t>(i)); }
   std::int64_t identities() const override { return static_cast<std::int64_t>(identities_.size()); }
-  std::string identity_name(std::int64_t label) const override { return identities_.at(static_cast<std::size_t>(label)); }
+  std::string identity_name(std::int64_t label) const override {
+    return identities_.at(static_cast<std::size_t>(label));
+  }
   std::string key(std::int64_t i) const override { return keys_.at(static_cast<std::size_t>(i)); }
   FaceGeometry geometry() const override { return geometry_; }
   std::optional<Landmarks> landmarks(std::int64_t) const override { return std::nullopt; }

@@ -35,15 +35,18 @@ Look look_at(const FaceSource& source, std::int64_t i, const ImportOptions& opti
   const auto encoded = source.encoded(i, scratch);
   source.label(i);  // throws where the label is bad
   const std::string where = where_of(source, i);
-  if (encoded.size() > UINT32_MAX) fail_data({"picture is too large", where, "less than 4 GiB", std::to_string(encoded.size()), ""});
+  if (encoded.size() > UINT32_MAX)
+    fail_data({"picture is too large", where, "less than 4 GiB", std::to_string(encoded.size()), ""});
   const Look look{static_cast<std::uint32_t>(encoded.size()), inspect_picture(encoded, options.verify, where)};
   if (!landmarks.empty() && !landmarks[static_cast<std::size_t>(i)])
-    fail_data({"picture has no landmarks", where, "a row in " + options.landmarks.string(), "none", "--on-bad skip leaves such pictures out"});
+    fail_data({"picture has no landmarks", where, "a row in " + options.landmarks.string(), "none",
+               "--on-bad skip leaves such pictures out"});
   return look;
 }
 
 // The result does not depend on the number of threads: an error is that of the first bad picture.
-Survey survey(const FaceSource& source, const ImportOptions& options, const std::vector<std::optional<Landmarks>>& landmarks) {
+Survey survey(const FaceSource& source, const ImportOptions& options,
+              const std::vector<std::optional<Landmarks>>& landmarks) {
   Survey result;
   const auto n = static_cast<std::size_t>(source.size());
   result.looks.resize(n);
@@ -58,7 +61,8 @@ Survey survey(const FaceSource& source, const ImportOptions& options, const std:
     }
     const ErrorParts& parts = e.parts();
     ++result.bad;
-    result.reasons[static_cast<std::int64_t>(i)] = parts.where + ": " + parts.what + (parts.got.empty() ? "" : " (" + parts.got + ")");
+    result.reasons[static_cast<std::int64_t>(i)] =
+        parts.where + ": " + parts.what + (parts.got.empty() ? "" : " (" + parts.got + ")");
     if (result.reasons.size() > kReasons) result.reasons.erase(std::prev(result.reasons.end()));
   };
   parallel_for(n, 1024, resolve_threads(options.threads), [&](std::size_t begin, std::size_t end) {
@@ -92,13 +96,16 @@ FaceGeometry geometry_of(const FaceSource& source, const ImportOptions& options,
   const PictureSize size = common_size(survey);
   const bool told = !options.points.empty() || !options.geometry.empty();
   if (told && size == PictureSize{})
-    fail_data({"pictures have different sizes", source.path().string(), "one size, so that five points can hold for all", "several",
+    fail_data({"pictures have different sizes", source.path().string(),
+               "one size, so that five points can hold for all", "several",
                "give each picture its own points with --landmarks"});
-  if (!options.points.empty()) return FaceGeometry::custom(size.width, size.height, parse_points(options.points, "--points"));
+  if (!options.points.empty())
+    return FaceGeometry::custom(size.width, size.height, parse_points(options.points, "--points"));
   if (options.geometry == "arcface") {
     if (size.width != size.height)
       fail_data({"pictures are not square", source.path().string(), "the field's template is square",
-                 std::to_string(size.width) + "x" + std::to_string(size.height), "say where the faces stand with --points"});
+                 std::to_string(size.width) + "x" + std::to_string(size.height),
+                 "say where the faces stand with --points"});
     return FaceGeometry::arcface(size.width);
   }
   const FaceGeometry own = source.geometry();
@@ -109,10 +116,11 @@ FaceGeometry geometry_of(const FaceSource& source, const ImportOptions& options,
 void check_options(const ImportOptions& options) {
   const int ways = !options.points.empty() + !options.landmarks.empty() + !options.geometry.empty();
   if (ways > 1)
-    fail_usage({"options exclude each other", "--points, --landmarks, --geometry", "one of them at most", std::to_string(ways) + " of them",
-                "landmarks are per picture, points and a geometry hold for all"});
+    fail_usage({"options exclude each other", "--points, --landmarks, --geometry", "one of them at most",
+                std::to_string(ways) + " of them", "landmarks are per picture, points and a geometry hold for all"});
   if (!options.geometry.empty() && options.geometry != "arcface")
-    fail_usage({"unknown geometry", "--geometry", "arcface", options.geometry, "other places of the face are given with --points"});
+    fail_usage({"unknown geometry", "--geometry", "arcface", options.geometry,
+                "other places of the face are given with --points"});
 }
 
 // The rows of `all` that are kept.
@@ -141,15 +149,19 @@ std::vector<FaceSource::Pair> kept_pairs(const FaceSource& source, const Survey&
 
 std::string provenance(const FaceSource& source, const ImportOptions& options, const Survey& survey) {
   // Names without folders: where a user keeps things is nobody else's business.
-  auto name = [](const std::filesystem::path& p) { return p.has_filename() ? p.filename().string() : p.parent_path().filename().string(); };
-  return nlohmann::json{{"tool", "likeness " + version()},  {"revision", git_revision()},      {"verb", "import"},
-                        {"source", name(source.path())},    {"pictures_in_source", source.size()}, {"skipped", survey.bad},
-                        {"attributes", name(options.attributes)}, {"landmarks", name(options.landmarks)}}
+  auto name = [](const std::filesystem::path& p) {
+    return p.has_filename() ? p.filename().string() : p.parent_path().filename().string();
+  };
+  return nlohmann::json{
+      {"tool", "likeness " + version()},        {"revision", git_revision()},          {"verb", "import"},
+      {"source", name(source.path())},          {"pictures_in_source", source.size()}, {"skipped", survey.bad},
+      {"attributes", name(options.attributes)}, {"landmarks", name(options.landmarks)}}
       .dump();
 }
 
-void write_pictures(const FaceSource& source, const Survey& survey, const std::vector<std::optional<Landmarks>>& landmarks,
-                    bool keep_landmarks, FacesWriter& writer, const std::function<void(std::int64_t)>& tick) {
+void write_pictures(const FaceSource& source, const Survey& survey,
+                    const std::vector<std::optional<Landmarks>>& landmarks, bool keep_landmarks, FacesWriter& writer,
+                    const std::function<void(std::int64_t)>& tick) {
   std::vector<std::byte> scratch;
   for (std::int64_t i = 0; i < source.size(); ++i) {
     throw_if_stopped();
@@ -160,8 +172,10 @@ void write_pictures(const FaceSource& source, const Survey& survey, const std::v
       fail_data({"picture changed while it was imported", where_of(source, i), std::to_string(look.bytes) + " bytes",
                  std::to_string(encoded.size()), ""});
     std::optional<Landmarks> points;
-    if (!landmarks.empty()) points = landmarks[static_cast<std::size_t>(i)];
-    else if (keep_landmarks) points = source.landmarks(i);
+    if (!landmarks.empty())
+      points = landmarks[static_cast<std::size_t>(i)];
+    else if (keep_landmarks)
+      points = source.landmarks(i);
     writer.add(encoded, {source.label(i), look.size, source.key(i), points});
     if (tick) tick(1);
   }
@@ -181,8 +195,8 @@ PictureSize inspect_picture(std::span<const std::byte> encoded, bool verify, con
   return size;
 }
 
-ImportReport import_faces(const FaceSource& source, const std::filesystem::path& out, IfExists if_exists, const ImportOptions& options,
-                          const std::function<void(std::int64_t)>& tick) {
+ImportReport import_faces(const FaceSource& source, const std::filesystem::path& out, IfExists if_exists,
+                          const ImportOptions& options, const std::function<void(std::int64_t)>& tick) {
   check_options(options);
   check_output(out, if_exists);
   if (source.size() == 0)
@@ -190,7 +204,8 @@ ImportReport import_faces(const FaceSource& source, const std::filesystem::path&
                "a folder needs one folder of *.jpg, *.jpeg or *.png for each identity"});
   ImportReport report;
   AttributeTable attributes = source.attributes();
-  if (!options.attributes.empty()) attributes = read_attributes(source, options.attributes, report.attribute_rows.emplace());
+  if (!options.attributes.empty())
+    attributes = read_attributes(source, options.attributes, report.attribute_rows.emplace());
   std::vector<std::optional<Landmarks>> landmarks;
   if (!options.landmarks.empty()) landmarks = read_landmarks(source, options.landmarks, report.landmark_rows.emplace());
 
@@ -200,7 +215,8 @@ ImportReport import_faces(const FaceSource& source, const std::filesystem::path&
   report.skipped = looked.bad;
   for (const auto& [picture, reason] : looked.reasons) report.reasons.push_back(reason);
   if (report.skipped == source.size())
-    fail_data({"not one picture of the set is good", source.path().string(), "at least one", report.reasons.front(), ""});
+    fail_data(
+        {"not one picture of the set is good", source.path().string(), "at least one", report.reasons.front(), ""});
 
   report.geometry = geometry_of(source, options, looked);
   // Points that hold for all replace what the source knew about each.
@@ -209,7 +225,8 @@ ImportReport import_faces(const FaceSource& source, const std::filesystem::path&
   report.attributes = kept_rows(attributes, looked);
   report.written = write_faces(out, if_exists, bytes, [&](FacesWriter& writer) {
     write_pictures(source, looked, landmarks, keep_landmarks, writer, tick);
-    FacesMeta meta{report.geometry, {}, report.attributes, kept_pairs(source, looked), provenance(source, options, looked)};
+    FacesMeta meta{
+        report.geometry, {}, report.attributes, kept_pairs(source, looked), provenance(source, options, looked)};
     for (std::int64_t c = 0; c < source.identities(); ++c) meta.identity_names.push_back(source.identity_name(c));
     return meta;
   });

@@ -18,8 +18,10 @@ void count_identities(const FaceSource& source, SetInfo& info) {
   std::vector<std::int64_t> count(static_cast<std::size_t>(info.identities));
   for (std::int64_t i = 0; i < info.pictures; ++i) {
     const std::int64_t label = source.label(i);
-    if (label < 0) ++info.unlabelled;
-    else ++count[static_cast<std::size_t>(label)];
+    if (label < 0)
+      ++info.unlabelled;
+    else
+      ++count[static_cast<std::size_t>(label)];
   }
   std::erase(count, 0);
   info.identities_with_pictures = static_cast<std::int64_t>(count.size());
@@ -43,18 +45,22 @@ void look_at_pictures(const FaceSource& source, bool verify, SetInfo& info) {
       continue;
     }
     const bool first = info.smallest == PictureSize{};
-    info.smallest = first ? *size : PictureSize{std::min(info.smallest.width, size->width), std::min(info.smallest.height, size->height)};
+    info.smallest =
+        first ? *size
+              : PictureSize{std::min(info.smallest.width, size->width), std::min(info.smallest.height, size->height)};
     info.largest = {std::max(info.largest.width, size->width), std::max(info.largest.height, size->height)};
   }
 }
 
 void warn(SetInfo& info) {
   if (info.damaged > 0)
-    info.warnings.push_back(std::to_string(info.damaged) + " damaged pictures; import with --on-bad skip leaves them out");
+    info.warnings.push_back(std::to_string(info.damaged) +
+                            " damaged pictures; import with --on-bad skip leaves them out");
   if (info.pairs == 0 && info.identities_with_pictures == 1)
     info.warnings.push_back("only one identity has pictures: nothing can be trained or compared on this set");
   if (!info.geometry.points && !info.has_landmarks)
-    info.warnings.push_back("nothing says where the faces stand; import with --points, --landmarks or --geometry to tell");
+    info.warnings.push_back(
+        "nothing says where the faces stand; import with --points, --landmarks or --geometry to tell");
 }
 
 }  // namespace

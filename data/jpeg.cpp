@@ -80,7 +80,8 @@ void decode_png(std::span<const std::byte> encoded, PictureSize size, std::uint8
   } catch (const cv::Exception& e) {
     fail_decode(where, e.err);
   }
-  if (bgr.empty() || bgr.cols != size.width || bgr.rows != size.height) fail_decode(where, "damaged PNG, " + starting(encoded));
+  if (bgr.empty() || bgr.cols != size.width || bgr.rows != size.height)
+    fail_decode(where, "damaged PNG, " + starting(encoded));
   for (int y = 0; y < bgr.rows; ++y) {
     const std::uint8_t* from = bgr.ptr<std::uint8_t>(y);
     for (int x = 0; x < bgr.cols; ++x, from += 3, out += 3) {
@@ -97,7 +98,9 @@ bool is_jpeg(std::span<const std::byte> b) {
   return b.size() >= 4 && byte_at(b, 0) == 0xff && byte_at(b, 1) == 0xd8 && byte_at(b, 2) == 0xff;
 }
 
-bool is_png(std::span<const std::byte> b) { return b.size() >= 8 && std::memcmp(b.data(), "\x89PNG\r\n\x1a\n", 8) == 0; }
+bool is_png(std::span<const std::byte> b) {
+  return b.size() >= 8 && std::memcmp(b.data(), "\x89PNG\r\n\x1a\n", 8) == 0;
+}
 
 std::optional<PictureSize> picture_size(std::span<const std::byte> encoded) {
   std::optional<PictureSize> size;
@@ -134,13 +137,14 @@ void PictureDecoder::decode_jpeg(std::span<const std::byte> encoded, PictureSize
     fail_decode(where, std::string(tjGetErrorStr2(handle_)) + ", " + starting(encoded));
   // libjpeg's reading of the header is the one that decides how much is written.
   if (width != size.width || height != size.height)
-    fail_decode(where, "frame headers that disagree: " + std::to_string(width) + "x" + std::to_string(height) + " and " +
-                           std::to_string(size.width) + "x" + std::to_string(size.height));
+    fail_decode(where, "frame headers that disagree: " + std::to_string(width) + "x" + std::to_string(height) +
+                           " and " + std::to_string(size.width) + "x" + std::to_string(size.height));
   // Default flags: the accurate inverse transform and smooth chroma, bit for bit what OpenCV and MXNet decode.
   if (tjDecompress2(handle_, raw(encoded), encoded.size(), out, width, 0, height, TJPF_RGB, 0) == 0) return;
   const std::string why = tjGetErrorStr2(handle_);
   // Stray bytes between segments change no pixel, and web-scraped sets are full of them.
-  const bool harmless = tjGetErrorCode(handle_) == TJERR_WARNING && why.find("extraneous bytes before marker") != std::string::npos;
+  const bool harmless =
+      tjGetErrorCode(handle_) == TJERR_WARNING && why.find("extraneous bytes before marker") != std::string::npos;
   if (!harmless) fail_decode(where, why);
 }
 
@@ -158,7 +162,8 @@ std::vector<std::byte> encode_jpeg(const std::uint8_t* rgb, int width, int heigh
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
   const int subsampling = quality >= 90 ? TJSAMP_444 : TJSAMP_420;  // full colour where quality is asked for
-  const bool ok = handle && tjCompress2(handle, rgb, width, 0, height, TJPF_RGB, &bytes, &size, subsampling, quality, 0) == 0;
+  const bool ok =
+      handle && tjCompress2(handle, rgb, width, 0, height, TJPF_RGB, &bytes, &size, subsampling, quality, 0) == 0;
   std::vector<std::byte> out;
   if (ok) out.assign(reinterpret_cast<std::byte*>(bytes), reinterpret_cast<std::byte*>(bytes) + size);
   const std::string why = ok ? "" : tjGetErrorStr2(handle);

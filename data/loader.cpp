@@ -20,7 +20,9 @@ constexpr std::size_t kListed = 100;  // reasons kept for bad_list()
 std::shared_ptr<std::uint8_t> aligned_memory(std::size_t bytes) {
   constexpr std::size_t line = 64;
   void* memory = std::aligned_alloc(line, (bytes + line - 1) / line * line);
-  if (!memory) fail_environment({"no memory for a batch", "loader", "", std::to_string(bytes) + " bytes", "take a smaller batch or prefetch"});
+  if (!memory)
+    fail_environment(
+        {"no memory for a batch", "loader", "", std::to_string(bytes) + " bytes", "take a smaller batch or prefetch"});
   return {static_cast<std::uint8_t*>(memory), std::free};
 }
 
@@ -28,7 +30,8 @@ void check(const LoaderOptions& o) {
   const auto fail = [](const char* what, const char* expected, const std::string& got) {
     fail_usage({what, "loader", expected, got, ""});
   };
-  if (o.geometry.width < 1 || o.geometry.height < 1) fail("picture has no size", "a width and height", o.geometry.describe());
+  if (o.geometry.width < 1 || o.geometry.height < 1)
+    fail("picture has no size", "a width and height", o.geometry.describe());
   if (o.workers < 1) fail("number of workers out of range", "at least 1", std::to_string(o.workers));
   if (o.prefetch < 1) fail("prefetch out of range", "at least 1 batch", std::to_string(o.prefetch));
   if (!(o.flip >= 0 && o.flip <= 1)) fail("probability of a flip out of range", "0 … 1", std::to_string(o.flip));
@@ -38,15 +41,15 @@ void check(const LoaderOptions& o) {
 struct Entry {
   std::shared_ptr<std::uint8_t> pixels;
   std::vector<std::int64_t> labels, index;
-  std::atomic<std::int64_t> filled{0};            // slots done for the batch now in this entry
+  std::atomic<std::int64_t> filled{0};             // slots done for the batch now in this entry
   std::map<std::int64_t, std::exception_ptr> bad;  // by slot; under State::mutex
 };
 
 }  // namespace
 
 // Batches are numbered through all epochs: batch g lies in ring entry g mod ring, and slot b of it is ticket
-// (g - first) * B + b. Workers take tickets in order from one counter. A ticket whose entry still holds an older batch waits
-// until next() has moved on; nothing else on a worker's way takes a lock.
+// (g - first) * B + b. Workers take tickets in order from one counter. A ticket whose entry still holds an older batch
+// waits until next() has moved on; nothing else on a worker's way takes a lock.
 struct Loader::State {
   State(const FaceSource& s, LoaderOptions o, std::int64_t epoch, std::int64_t position);
   ~State() { stop(); }
@@ -58,7 +61,9 @@ struct Loader::State {
   void hand_over(std::int64_t g);
   void repair(Entry& entry, std::int64_t g);
   Entry& entry(std::int64_t g) { return ring[static_cast<std::size_t>(g) % ring.size()]; }
-  std::uint8_t* slot(Entry& e, std::int64_t b) const { return e.pixels.get() + static_cast<std::size_t>(b) * picture_bytes; }
+  std::uint8_t* slot(Entry& e, std::int64_t b) const {
+    return e.pixels.get() + static_cast<std::size_t>(b) * picture_bytes;
+  }
 
   const FaceSource& source;
   const LoaderOptions options;
@@ -84,14 +89,19 @@ struct Loader::State {
 };
 
 Loader::State::State(const FaceSource& s, LoaderOptions o, std::int64_t epoch, std::int64_t position)
-    : source(s), options((check(o), std::move(o))), sampler(s.size(), options.sampler), per_epoch(sampler.batches_per_epoch()),
+    : source(s),
+      options((check(o), std::move(o))),
+      sampler(s.size(), options.sampler),
+      per_epoch(sampler.batches_per_epoch()),
       slots(options.sampler.batch),
-      picture_bytes(std::size_t{3} * static_cast<std::size_t>(options.geometry.width) * static_cast<std::size_t>(options.geometry.height)),
+      picture_bytes(std::size_t{3} * static_cast<std::size_t>(options.geometry.width) *
+                    static_cast<std::size_t>(options.geometry.height)),
       ring(static_cast<std::size_t>(options.prefetch) + 1),  // one more: the batch that the caller holds
       complete(ring.size(), -1) {
   if (epoch < 0 || position < 0 || position > per_epoch)
     fail_usage({"no such batch to start at", "loader", "epoch >= 0 and position 0 … " + std::to_string(per_epoch),
-                "epoch " + std::to_string(epoch) + ", position " + std::to_string(position), "was the batch or the set changed since?"});
+                "epoch " + std::to_string(epoch) + ", position " + std::to_string(position),
+                "was the batch or the set changed since?"});
   first = current = epoch * per_epoch + position;
   limit = first + static_cast<std::int64_t>(ring.size());
   const auto n = static_cast<std::size_t>(slots);
@@ -140,7 +150,8 @@ void Loader::State::work(CropReader& reader) {
         e.bad[b] = std::current_exception();
       }
     }
-    // The last to arrive sees what all others wrote (acquire), and the mutex of the hand-over carries it to the consumer.
+    // The last to arrive sees what all others wrote (acquire), and the mutex of the hand-over carries it to the
+    // consumer.
     if (e.filled.fetch_add(1, std::memory_order_acq_rel) + 1 == slots) hand_over(g);
   }
 }
@@ -165,7 +176,8 @@ void Loader::State::hand_over(std::int64_t g) {
   ready.notify_one();
 }
 
-// Fills bad slots from good ones of the same batch, or throws the first error. Runs on the consumer's thread, in batch order.
+// Fills bad slots from good ones of the same batch, or throws the first error. Runs on the consumer's thread, in batch
+// order.
 void Loader::State::repair(Entry& e, std::int64_t g) {
   const std::int64_t size = sampler.batch_size(g % per_epoch);
   std::int64_t good = 0;
@@ -211,8 +223,12 @@ const Batch& Loader::next() {
     s.ready.wait(lock, [&] { return s.complete[static_cast<std::size_t>(s.current) % s.ring.size()] == s.current; });
   }
   if (!e.bad.empty()) s.repair(e, s.current);
-  s.batch = {s.sampler.batch_size(s.current % s.per_epoch), s.current / s.per_epoch, s.current % s.per_epoch,
-             e.pixels.get(), e.labels.data(), e.index.data()};
+  s.batch = {s.sampler.batch_size(s.current % s.per_epoch),
+             s.current / s.per_epoch,
+             s.current % s.per_epoch,
+             e.pixels.get(),
+             e.labels.data(),
+             e.index.data()};
   ++s.current;
   return s.batch;
 }

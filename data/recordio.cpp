@@ -13,7 +13,8 @@ constexpr std::uint32_t kMagic = 0xced7230a;
 constexpr std::size_t kImageHeader = 24;  // flag, label, id, id2
 constexpr std::uint32_t kWhole = 0, kFirst = 1, kMiddle = 2, kLast = 3;
 
-template <class T> T load(const std::byte* p) {
+template <class T>
+T load(const std::byte* p) {
   T value;
   std::memcpy(&value, p, sizeof value);
   return value;
@@ -48,8 +49,8 @@ Part read_part(std::span<const std::byte> file, std::uint64_t at, const Place& p
   const auto head = load<std::uint32_t>(file.data() + at + 4);
   const std::uint64_t length = head & 0x1fffffff, room = file.size() - at - 8;
   if (length > room)
-    fail_data({"record is cut off", place.text(), std::to_string(length) + " bytes", std::to_string(room) + " bytes up to the end",
-               "the .rec is truncated; fetch it again"});
+    fail_data({"record is cut off", place.text(), std::to_string(length) + " bytes",
+               std::to_string(room) + " bytes up to the end", "the .rec is truncated; fetch it again"});
   // The last record of a file may lack its padding.
   return {head >> 29, file.subspan(at + 8, length), at + 8 + std::min((length + 3) / 4 * 4, room)};
 }
@@ -87,16 +88,17 @@ Record RecordFile::read(std::uint64_t offset, std::uint64_t key, std::vector<std
   }
   record.next = part.next;
   if (payload.size() < kImageHeader)
-    fail_data({"record is too short for its picture header", place.text(), "24 bytes or more", std::to_string(payload.size()),
-               "this .rec does not hold pictures as MXNet packs them"});
+    fail_data({"record is too short for its picture header", place.text(), "24 bytes or more",
+               std::to_string(payload.size()), "this .rec does not hold pictures as MXNet packs them"});
   record.flag = load<std::uint32_t>(payload.data());
   record.header_label = load<float>(payload.data() + 4);
   record.id = load<std::uint64_t>(payload.data() + 8);
   record.id2 = load<std::uint64_t>(payload.data() + 16);
   payload = payload.subspan(kImageHeader);
   if (record.flag > payload.size() / 4)
-    fail_data({"record says it has more labels than bytes", place.text(), "at most " + std::to_string(payload.size() / 4) + " labels",
-               std::to_string(record.flag), "the file is damaged"});
+    fail_data({"record says it has more labels than bytes", place.text(),
+               "at most " + std::to_string(payload.size() / 4) + " labels", std::to_string(record.flag),
+               "the file is damaged"});
   record.labels = payload.first(std::size_t{4} * record.flag);
   record.body = payload.subspan(std::size_t{4} * record.flag);
   return record;
@@ -123,7 +125,8 @@ std::vector<IndexEntry> read_index(const std::filesystem::path& path) {
   std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
   for (std::size_t i = 1; i < entries.size(); ++i)
     if (entries[i].key == entries[i - 1].key)
-      fail_data({"index has a key twice", path.string(), "one line for each key", "key " + std::to_string(entries[i].key), ""});
+      fail_data({"index has a key twice", path.string(), "one line for each key",
+                 "key " + std::to_string(entries[i].key), ""});
   return entries;
 }
 

@@ -11,7 +11,8 @@
 namespace likeness::data {
 namespace {
 
-// Classes of `property` ("classes,height,width", perhaps followed by a line with the number of pictures); -1 without one.
+// Classes of `property` ("classes,height,width", perhaps followed by a line with the number of pictures); -1 without
+// one.
 std::int64_t classes_of_property(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return -1;
   const std::string text = read_text(path);
@@ -34,7 +35,8 @@ class RecordSource : public FaceSource {
     if (classes_ < 0) count_classes();
     std::vector<std::byte> scratch;
     if (!entries_.empty())
-      if (const auto size = picture_size(encoded(0, scratch))) geometry_ = FaceGeometry::unknown(size->width, size->height);
+      if (const auto size = picture_size(encoded(0, scratch)))
+        geometry_ = FaceGeometry::unknown(size->width, size->height);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(entries_.size()); }
@@ -73,11 +75,13 @@ class RecordSource : public FaceSource {
     std::vector<std::byte> scratch;
     const float value = record(i, scratch).label();
     if (!(value >= -1.f && value < 0x1p62f && value == std::floor(value)))
-      fail_data({"label is not a class number", where(i), "a whole number from 0 on, or -1 for unknown", std::to_string(value), ""});
+      fail_data({"label is not a class number", where(i), "a whole number from 0 on, or -1 for unknown",
+                 std::to_string(value), ""});
     return static_cast<std::int64_t>(value);
   }
 
-  // Offsets are checked now, records when they are read: opening touches the index, not the hundreds of gigabytes behind it.
+  // Offsets are checked now, records when they are read: opening touches the index, not the hundreds of gigabytes
+  // behind it.
   void check_offsets(const std::filesystem::path& idx) const {
     const auto last = std::max_element(entries_.begin(), entries_.end(),
                                        [](const IndexEntry& a, const IndexEntry& b) { return a.offset < b.offset; });
@@ -90,7 +94,8 @@ class RecordSource : public FaceSource {
     records_.read(last->offset, last->key, scratch);  // a file cut in its last record is found out before any work
   }
 
-  // Records without picture are 40 bytes long (48 where a label happens to look like the magic): only those are touched.
+  // Records without picture are 40 bytes long (48 where a label happens to look like the magic): only those are
+  // touched.
   void drop_records_without_picture() {
     std::vector<std::uint64_t> starts;
     starts.reserve(entries_.size());
@@ -117,6 +122,8 @@ class RecordSource : public FaceSource {
 
 }  // namespace
 
-std::unique_ptr<FaceSource> open_recordio(const std::filesystem::path& rec) { return std::make_unique<RecordSource>(rec); }
+std::unique_ptr<FaceSource> open_recordio(const std::filesystem::path& rec) {
+  return std::make_unique<RecordSource>(rec);
+}
 
 }  // namespace likeness::data

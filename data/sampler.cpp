@@ -12,8 +12,9 @@
 namespace likeness::data {
 namespace {
 
-// Four rounds make a Feistel network pseudo-random when the halves are wide (Luby and Rackoff 1988): eight have a margin. Halves
-// of a few bits need many more before all orders of a tiny set are equally likely (measured in sampler_test.cpp).
+// Four rounds make a Feistel network pseudo-random when the halves are wide (Luby and Rackoff 1988): eight have a
+// margin. Halves of a few bits need many more before all orders of a tiny set are equally likely (measured in
+// sampler_test.cpp).
 constexpr int kRounds = 8, kRoundsOfTiny = 32, kTinyBits = 10;
 
 std::uint64_t mix(std::uint64_t x) {  // the finaliser of SplitMix64
@@ -61,7 +62,8 @@ Sampler::Sampler(std::int64_t pictures, SamplerOptions options) : n_(pictures), 
                 "rank " + std::to_string(o.rank) + " of " + std::to_string(o.world), ""});
   if (o.batch < 1) fail_usage({"batch is not positive", "sampler", "at least 1", std::to_string(o.batch), ""});
   if (batches_per_epoch() == 0)
-    fail_usage({"fewer pictures than one batch", "sampler", std::to_string(o.batch) + " pictures for each of " + std::to_string(o.world) + " ranks",
+    fail_usage({"fewer pictures than one batch", "sampler",
+                std::to_string(o.batch) + " pictures for each of " + std::to_string(o.world) + " ranks",
                 std::to_string(n_), "take a smaller batch, or keep incomplete batches"});
 }
 

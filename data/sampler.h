@@ -8,17 +8,18 @@ namespace likeness::data {
 
 struct SamplerOptions {
   std::uint64_t seed = 0;
-  int rank = 0, world = 1;     // rank r takes positions r, r+world, … of the epoch's order
-  std::int64_t batch = 1;      // per rank
-  bool shuffle = true;         // false: pictures in stored order
-  bool drop_last = true;       // the last, incomplete batch of an epoch is left out, as the field's trainers do
+  int rank = 0, world = 1;  // rank r takes positions r, r+world, … of the epoch's order
+  std::int64_t batch = 1;   // per rank
+  bool shuffle = true;      // false: pictures in stored order
+  bool drop_last = true;    // the last, incomplete batch of an epoch is left out, as the field's trainers do
 };
 
-// Pure and immutable: safe from many threads. Batch k of all ranks together holds positions [k·batch·world, (k+1)·batch·world),
-// so the same pictures meet in a step for any split of batch·world into ranks.
+// Pure and immutable: safe from many threads. Batch k of all ranks together holds positions [k·batch·world,
+// (k+1)·batch·world), so the same pictures meet in a step for any split of batch·world into ranks.
 class Sampler {
  public:
-  // kData: no pictures. kUsage: rank outside [0, world), batch < 1, or (drop_last) fewer pictures than one batch of every rank.
+  // kData: no pictures. kUsage: rank outside [0, world), batch < 1, or (drop_last) fewer pictures than one batch of
+  // every rank.
   Sampler(std::int64_t pictures, SamplerOptions options);
   // The same on every rank, so that ranks stay in step: ⌊⌊N/world⌋/batch⌋ with drop_last, else ⌈⌈N/world⌉/batch⌉.
   std::int64_t batches_per_epoch() const;
@@ -32,9 +33,9 @@ class Sampler {
   SamplerOptions options_;
 };
 
-// A permutation of [0, n) keyed by (seed, epoch): a Feistel network over the smallest power of two >= n, walked along its cycle
-// until it is back inside [0, n) (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002): under two steps on average.
-// index < n. The order is part of what a checkpoint resumes: it never changes.
+// A permutation of [0, n) keyed by (seed, epoch): a Feistel network over the smallest power of two >= n, walked along
+// its cycle until it is back inside [0, n) (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002): under
+// two steps on average. index < n. The order is part of what a checkpoint resumes: it never changes.
 std::uint64_t permute(std::uint64_t index, std::uint64_t n, std::uint64_t seed, std::uint64_t epoch);
 
 }  // namespace likeness::data

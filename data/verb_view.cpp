@@ -11,8 +11,7 @@ namespace likeness::data {
 namespace {
 
 CommandResult run(const std::string& set, const ViewOptions& options, const CommonOptions& common) {
-  if (common.out.empty())
-    fail_usage({"no output named", "likeness data view", "--out SHEET.png", "", ""});
+  if (common.out.empty()) fail_usage({"no output named", "likeness data view", "--out SHEET.png", "", ""});
   const IfExists if_exists = common.force ? IfExists::kReplace : IfExists::kRefuse;
   check_output(common.out, if_exists);
   const auto source = open_faces(set);
@@ -33,21 +32,28 @@ CommandResult run(const std::string& set, const ViewOptions& options, const Comm
 }  // namespace
 
 Verb make_view_verb() {
-  Verb verb{"view", "Write a contact sheet of a set's pictures as PNG", "likeness data view lfw.faces.h5 --count 24 --points --out sheet.png",
-            [](CLI::App& app) {
-              struct Arguments {
-                std::string set;
-                ViewOptions options;
-              };
-              auto a = std::make_shared<Arguments>();
-              app.add_option("set", a->set, "A *.faces.h5, a .rec or its folder, a folder of folders, a .bin")->required();
-              app.add_option("--count", a->options.count, "Pictures to show")->check(CLI::Range(1, 100000))->capture_default_str();
-              app.add_option("--columns", a->options.columns, "Pictures side by side")->check(CLI::Range(1, 1000))->capture_default_str();
-              app.add_option("--cell", a->options.cell, "Pixels that each picture is fitted into")->check(CLI::Range(8, 2048))->capture_default_str();
-              app.add_option("--identity", a->options.identity, "Only this identity's pictures");
-              app.add_flag("--points", a->options.points, "Mark the five points, where they are known");
-              return [a](const CommonOptions& common) { return run(a->set, a->options, common); };
-            }};
+  Verb verb{
+      "view", "Write a contact sheet of a set's pictures as PNG",
+      "likeness data view lfw.faces.h5 --count 24 --points --out sheet.png", [](CLI::App& app) {
+        struct Arguments {
+          std::string set;
+          ViewOptions options;
+        };
+        auto a = std::make_shared<Arguments>();
+        app.add_option("set", a->set, "A *.faces.h5, a .rec or its folder, a folder of folders, a .bin")->required();
+        app.add_option("--count", a->options.count, "Pictures to show")
+            ->check(CLI::Range(1, 100000))
+            ->capture_default_str();
+        app.add_option("--columns", a->options.columns, "Pictures side by side")
+            ->check(CLI::Range(1, 1000))
+            ->capture_default_str();
+        app.add_option("--cell", a->options.cell, "Pixels that each picture is fitted into")
+            ->check(CLI::Range(8, 2048))
+            ->capture_default_str();
+        app.add_option("--identity", a->options.identity, "Only this identity's pictures");
+        app.add_flag("--points", a->options.points, "Mark the five points, where they are known");
+        return [a](const CommonOptions& common) { return run(a->set, a->options, common); };
+      }};
   verb.owns_out = true;
   return verb;
 }

@@ -22,7 +22,8 @@ bool is_sequence(const PickleValue& v) { return v.kind == Kind::kList || v.kind 
 std::span<const std::byte> picture_bytes(const PickleValue& v, const std::string& where) {
   if (v.kind == Kind::kBytes) return v.bytes;
   if (v.kind == Kind::kArray && v.array.dtype == "u1") return v.array.data;
-  not_a_pack(where, v.kind == Kind::kArray ? "an array of dtype " + v.array.dtype : "a value that is neither bytes nor a u8 array");
+  not_a_pack(where, v.kind == Kind::kArray ? "an array of dtype " + v.array.dtype
+                                           : "a value that is neither bytes nor a u8 array");
 }
 
 // One array of whole numbers or booleans.
@@ -53,12 +54,14 @@ class BinSource : public FaceSource {
   explicit BinSource(const std::filesystem::path& path) : file_(path) {
     const std::string where = path.string();
     root_ = read_pickle(file_.bytes(), where);
-    if (!is_sequence(*root_) || root_->items.size() != 2 || !is_sequence(*root_->items[0])) not_a_pack(where, "another value");
+    if (!is_sequence(*root_) || root_->items.size() != 2 || !is_sequence(*root_->items[0]))
+      not_a_pack(where, "another value");
     for (const auto& item : root_->items[0]->items)
       pictures_.push_back(picture_bytes(*item, where + ", picture " + std::to_string(pictures_.size())));
     same_ = booleans(*root_->items[1], where);
     if (pictures_.size() != 2 * same_.size())
-      not_a_pack(where, std::to_string(pictures_.size()) + " pictures and " + std::to_string(same_.size()) + " booleans");
+      not_a_pack(where,
+                 std::to_string(pictures_.size()) + " pictures and " + std::to_string(same_.size()) + " booleans");
     if (!pictures_.empty())
       if (const auto size = picture_size(pictures_[0])) geometry_ = FaceGeometry::unknown(size->width, size->height);
   }
@@ -93,6 +96,8 @@ class BinSource : public FaceSource {
 
 }  // namespace
 
-std::unique_ptr<FaceSource> open_verification_bin(const std::filesystem::path& path) { return std::make_unique<BinSource>(path); }
+std::unique_ptr<FaceSource> open_verification_bin(const std::filesystem::path& path) {
+  return std::make_unique<BinSource>(path);
+}
 
 }  // namespace likeness::data

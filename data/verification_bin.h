@@ -1,5 +1,5 @@
-// The field's verification packs (lfw.bin, cfp_fp.bin, agedb_30.bin …): a Python pickle of (2P encoded pictures, P booleans);
-// pair p is pictures 2p and 2p+1. Read by the whitelisting machine of core/pickle.h: no code ever runs.
+// The field's verification packs (lfw.bin, cfp_fp.bin, agedb_30.bin …): a Python pickle of (2P encoded pictures, P
+// booleans); pair p is pictures 2p and 2p+1. Read by the whitelisting machine of core/pickle.h: no code ever runs.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 
 namespace likeness::data {
 
-// A pack as a face source without identities (every label is -1) but with pairs(). Pickle protocols 0 to 5 of Python 2 and 3;
-// pictures as byte strings or u8 arrays of numpy, booleans as such, as integers, numpy scalars or one array.
+// A pack as a face source without identities (every label is -1) but with pairs(). Pickle protocols 0 to 5 of Python 2
+// and 3; pictures as byte strings or u8 arrays of numpy, booleans as such, as integers, numpy scalars or one array.
 // Errors: kData naming file and place, also for a number of pictures that is not twice that of booleans.
 std::unique_ptr<FaceSource> open_verification_bin(const std::filesystem::path& path);
 

@@ -25,7 +25,8 @@ std::int64_t label_of(const FaceSource& source, const std::string& identity) {
 Similarity fit(const Image& image, int cell) {
   const double scale = double(cell) / std::max(image.width, image.height);
   // Pixel centres are at whole numbers: the picture's middle goes to the cell's middle.
-  return {scale, 0, (cell - 1) / 2.0 - scale * (image.width - 1) / 2.0, (cell - 1) / 2.0 - scale * (image.height - 1) / 2.0};
+  return {scale, 0, (cell - 1) / 2.0 - scale * (image.width - 1) / 2.0,
+          (cell - 1) / 2.0 - scale * (image.height - 1) / 2.0};
 }
 
 void mark(std::uint8_t* cell_pixels, int cell, Point p) {
@@ -72,8 +73,10 @@ Image contact_sheet(const FaceSource& source, const std::vector<std::int64_t>& p
     if (options.points && points)
       for (const Point& p : *points) mark(cell.data(), options.cell, to_cell.apply(p));
     for (int y = 0; y < options.cell; ++y) {
-      const std::size_t at = (static_cast<std::size_t>(k / columns * options.cell + y) * sheet.width + k % columns * options.cell) * 3;
-      std::memcpy(sheet.pixels.data() + at, cell.data() + std::size_t{3} * y * options.cell, std::size_t{3} * options.cell);
+      const std::size_t at =
+          (static_cast<std::size_t>(k / columns * options.cell + y) * sheet.width + k % columns * options.cell) * 3;
+      std::memcpy(sheet.pixels.data() + at, cell.data() + std::size_t{3} * y * options.cell,
+                  std::size_t{3} * options.cell);
     }
   }
   return sheet;

@@ -13,9 +13,9 @@ namespace likeness::data {
 struct ViewOptions {
   std::int64_t count = 64;  // pictures; fewer if there are not so many
   int columns = 8;
-  int cell = 112;           // pixels, square; pictures are scaled to fit, never stretched
-  std::string identity;     // this identity's pictures only; "": spread evenly over the set
-  bool points = false;      // mark the five points, where they are known
+  int cell = 112;        // pixels, square; pictures are scaled to fit, never stretched
+  std::string identity;  // this identity's pictures only; "": spread evenly over the set
+  bool points = false;   // mark the five points, where they are known
 };
 
 // The picture numbers that a sheet shows. kUsage for an identity that is not there, naming the nearest.

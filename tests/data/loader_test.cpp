@@ -34,7 +34,8 @@ std::vector<std::uint8_t> expected_pixels(std::int64_t i, bool flipped) {
 }
 
 bool flips(const LoaderOptions& o, std::int64_t epoch, std::int64_t i) {
-  return Rng(o.sampler.seed, Purpose::kAugment, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i)).chance(o.flip);
+  return Rng(o.sampler.seed, Purpose::kAugment, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i))
+      .chance(o.flip);
 }
 
 std::vector<std::uint8_t> slot(const Batch& batch, std::int64_t b) {
@@ -51,7 +52,11 @@ struct Seen {
 };
 
 Seen copy(const Batch& b) {
-  return {b.size, b.epoch, b.position, {b.labels, b.labels + b.size}, {b.index, b.index + b.size},
+  return {b.size,
+          b.epoch,
+          b.position,
+          {b.labels, b.labels + b.size},
+          {b.index, b.index + b.size},
           {b.pixels, b.pixels + static_cast<std::size_t>(b.size) * kPicture}};
 }
 
@@ -203,7 +208,8 @@ TEST(Loader, SkippingIsDeterministicCountedAndListed) {
     EXPECT_EQ(first.labels, (std::vector<std::int64_t>{2, 2, 2, 3, 4, 4, 4, 2}));
     for (std::int64_t b = 0; b < 8; ++b) {
       const std::int64_t i = first.index[static_cast<std::size_t>(b)];
-      const std::vector<std::uint8_t> got(first.pixels.begin() + b * std::ptrdiff_t{kPicture}, first.pixels.begin() + (b + 1) * std::ptrdiff_t{kPicture});
+      const std::vector<std::uint8_t> got(first.pixels.begin() + b * std::ptrdiff_t{kPicture},
+                                          first.pixels.begin() + (b + 1) * std::ptrdiff_t{kPicture});
       EXPECT_EQ(got, expected_pixels(i, flips(o, 0, i)));
     }
     EXPECT_EQ(loader.bad_count(), 4);
@@ -238,7 +244,15 @@ TEST(Loader, SkippingForgivesBadDataOnly) {
   o.on_bad = OnBad::kSkip;
   Loader loader(source, o);
   EXPECT_THROW(loader.next(), std::runtime_error);
-  EXPECT_EQ(error_of([&] { try { loader.next(); } catch (const Error&) { throw; } catch (const std::exception&) {} }).second, "no error");
+  EXPECT_EQ(error_of([&] {
+              try {
+                loader.next();
+              } catch (const Error&) {
+                throw;
+              } catch (const std::exception&) {
+              }
+            }).second,
+            "no error");
 }
 
 TEST(Loader, StopsAtAnyMoment) {
@@ -247,7 +261,10 @@ TEST(Loader, StopsAtAnyMoment) {
   o.workers = 4;
   for (int k = 0; k < 200; ++k) {
     Loader loader(source, o, k % 3, k % 16);
-    for (int n = 0; n < k % 5; ++n) try { loader.next(); } catch (const Error&) {}
+    for (int n = 0; n < k % 5; ++n) try {
+        loader.next();
+      } catch (const Error&) {
+      }
   }
 }
 

@@ -10,9 +10,9 @@
 
 namespace likeness::test {
 
-// Picture i, as PNG: pixel (x, y) = (i mod 256, i / 256, 4x + y): the first two channels tell which picture it is, the third
-// whether it was flipped. Label i mod 5, or -1 where i mod 11 == 10. `broken` pictures are not pictures; reading a `fatal` one
-// is an error that is not the data's.
+// Picture i, as PNG: pixel (x, y) = (i mod 256, i / 256, 4x + y): the first two channels tell which picture it is, the
+// third whether it was flipped. Label i mod 5, or -1 where i mod 11 == 10. `broken` pictures are not pictures; reading
+// a `fatal` one is an error that is not the data's.
 class NumberedFaces : public data::FaceSource {
  public:
   static constexpr int kWidth = 16, kHeight = 8;

@@ -40,7 +40,8 @@ TEST(Permute, IsABijectionForEverySmallSize) {
 }
 
 TEST(Permute, IsABijectionAroundPowersOfTwo) {
-  for (std::uint64_t n : {1023, 1024, 1025, 65535, 65536, 65537, 100003}) EXPECT_TRUE(is_permutation_of_range(order(n, 1, 0))) << n;
+  for (std::uint64_t n : {1023, 1024, 1025, 65535, 65536, 65537, 100003})
+    EXPECT_TRUE(is_permutation_of_range(order(n, 1, 0))) << n;
 }
 
 // WebFace42M has 42,474,557 pictures: no two of the positions looked at may meet in one picture.
@@ -78,8 +79,8 @@ TEST(Permute, OrdersOfEpochsAndSeedsAreUnrelated) {
   }
 }
 
-// Each picture must be equally likely at each position: 10 x 10 cells over 20,000 epochs. 81 degrees of freedom; the limit is
-// five standard deviations up.
+// Each picture must be equally likely at each position: 10 x 10 cells over 20,000 epochs. 81 degrees of freedom; the
+// limit is five standard deviations up.
 TEST(Permute, EveryPictureIsEquallyLikelyAtEveryPosition) {
   for (std::uint64_t n : {10, 16}) {
     std::map<std::pair<std::uint64_t, std::uint64_t>, double> counts;
@@ -101,8 +102,8 @@ TEST(Permute, EveryOrderOfFiveIsEquallyLikely) {
   EXPECT_LT(chi_square(counts, epochs / 120.0), 119 + 5 * std::sqrt(2 * 119.0));
 }
 
-// Neighbours in the order must not be neighbours in the set (which is sorted by identity): over 100 epochs of 1000 pictures the
-// distance of successive pictures has the mean (n + 1) / 3 of two independent draws.
+// Neighbours in the order must not be neighbours in the set (which is sorted by identity): over 100 epochs of 1000
+// pictures the distance of successive pictures has the mean (n + 1) / 3 of two independent draws.
 TEST(Permute, NeighboursAreUnrelated) {
   constexpr std::uint64_t n = 1000;
   double sum = 0;
@@ -130,7 +131,8 @@ TEST(Sampler, RanksPartitionTheSetExactly) {
           for (std::int64_t k = 0; k < s.batches_per_epoch(); ++k)
             for (std::int64_t b = 0; b < s.batch_size(k); ++b) ++seen[static_cast<std::size_t>(s.at(2, k, b))];
         }
-        EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), n) << n << " pictures, world " << world << ", batch " << batch;
+        EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), n)
+            << n << " pictures, world " << world << ", batch " << batch;
       }
 }
 
