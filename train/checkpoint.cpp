@@ -1,0 +1,155 @@
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/error.h"
+#include "core/file.h"
+
+namespace likeness::train {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kFormat = "likeness.checkpoint/1";
+constexpr const char* kFiles[] = {"model.safetensors", "head.safetensors", "optimizer.safetensors"};
+
+std::vector<std::pair<std::int64_t, fs::path>> checkpoints_of(const fs::path& run) {
+  std::vector<std::pair<std::int64_t, fs::path>> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", ignored)) {
+    const std::string name = entry.path().filename().string();
+    std::int64_t step = 0;
+    if (!name.starts_with("step-")) continue;
+    const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+    if (error == std::errc() && end == name.data() + name.size()) found.emplace_back(step, entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+template <typename T>
+bool finite(const model::WeightTensor& tensor) {
+  for (std::size_t i = 0; i + sizeof(T) <= tensor.data.size(); i += sizeof(T)) {
+    T value;
+    std::memcpy(&value, tensor.data.data() + i, sizeof value);
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
+void refuse_non_finite(const model::Weights& weights, const fs::path& folder, const char* file) {
+  for (const auto& [name, tensor] : weights.tensors)
+    if ((tensor.dtype == "F32" && !finite<float>(tensor)) || (tensor.dtype == "F64" && !finite<double>(tensor)))
+      fail_data({.what = "weights are no longer finite, no checkpoint is written",
+                 .where = fmt::format("{}/{}, {}", folder.string(), file, name),
+                 .expected = "finite numbers",
+                 .got = "NaN or infinity",
+                 .hint = "the newest checkpoint is sound: lower optimizer.rate, or use a warm-up, and --resume or start again"});
+}
+
+}  // namespace
+
+std::string row_range(const std::string& name, std::int64_t begin, std::int64_t end) { return fmt::format("{}[{}:{}]", name, begin, end); }
+
+model::WeightTensor join_rows(const model::Weights& weights, const std::string& name, std::int64_t rows, std::int64_t columns,
+                              const std::string& where) {
+  std::vector<std::pair<std::int64_t, const model::WeightTensor*>> parts;
+  for (const auto& [key, tensor] : weights.tensors) {
+    long long begin = 0, end = 0;
+    int used = 0;
+    if (!key.starts_with(name + "[") || std::sscanf(key.c_str() + name.size(), "[%lld:%lld]%n", &begin, &end, &used) != 2) continue;
+    if (static_cast<std::size_t>(used) + name.size() != key.size() || tensor.shape.size() != 2 || tensor.shape[0] != end - begin ||
+        tensor.shape[1] != columns)
+      fail_data({.what = "rows of a class-sharded tensor do not fit", .where = where + ", " + key,
+                 .expected = fmt::format("{} columns", columns), .got = "another shape", .hint = {}});
+    parts.emplace_back(begin, &tensor);
+  }
+  std::sort(parts.begin(), parts.end());
+  model::WeightTensor joined;
+  joined.shape = {rows, columns};
+  std::int64_t next = 0;
+  for (const auto& [begin, tensor] : parts) {
+    if (begin != next) break;
+    joined.dtype = tensor->dtype;
+    joined.data.insert(joined.data.end(), tensor->data.begin(), tensor->data.end());
+    next += tensor->shape[0];
+  }
+  if (next != rows)
+    fail_data({.what = "rows of a class-sharded tensor are missing", .where = where + ", " + name,
+               .expected = fmt::format("{} rows", rows), .got = fmt::format("{} in sequence", next), .hint = {}});
+  return joined;
+}
+
+void save_checkpoint(const fs::path& folder, const Checkpoint& c) {
+  refuse_non_finite(c.model.weights, folder, kFiles[0]);
+  refuse_non_finite(c.head, folder, kFiles[1]);
+  refuse_non_finite(c.optimizer, folder, kFiles[2]);
+  fs::create_directories(folder.parent_path());
+  write_folder_atomically(folder, IfExists::kReplace, [&c](const fs::path& temporary) {
+    model::save_model(temporary / kFiles[0], c.model, IfExists::kRefuse);
+    model::write_safetensors(temporary / kFiles[1], c.head, IfExists::kRefuse);
+    model::write_safetensors(temporary / kFiles[2], c.optimizer, IfExists::kRefuse);
+    nlohmann::json files;
+    for (const char* name : kFiles)
+      files[name] = {{"bytes", fs::file_size(temporary / name)}, {"xxh3_128", file_digest(temporary / name)}};
+    const Progressed& p = c.progress;
+    nlohmann::json state = {{"format", kFormat},      {"step", p.step},         {"epoch", p.epoch},
+                            {"position", p.position}, {"seconds", p.seconds},   {"best_step", p.best_step},
+                            {"settings", c.settings}, {"data_digest", c.data_digest}, {"files", files}};
+    state["best"] = p.best ? nlohmann::json(*p.best) : nlohmann::json();
+    write_atomically(temporary / "state.json", IfExists::kRefuse, state.dump(2) + "\n");
+  });
+}
+
+Checkpoint load_checkpoint(const fs::path& folder) {
+  const fs::path state_file = folder / "state.json";
+  const auto refuse = [](const std::string& what, const fs::path& where, const std::string& expected, const std::string& got) {
+    fail_data({.what = what, .where = where.string(), .expected = expected, .got = got,
+               .hint = "remove this checkpoint's folder and --resume goes on from the one before"});
+  };
+  Checkpoint c;
+  std::map<std::string, std::string> digests;
+  try {
+    const nlohmann::json state = nlohmann::json::parse(read_text(state_file));
+    if (state.at("format") != kFormat) refuse("checkpoint of another version", state_file, kFormat, state.at("format").dump());
+    for (const char* name : kFiles) digests[name] = state.at("files").at(name).at("xxh3_128");
+    c.progress = {.step = state.at("step"), .epoch = state.at("epoch"), .position = state.at("position"),
+                  .seconds = state.at("seconds"), .best = {}, .best_step = state.at("best_step")};
+    if (!state.at("best").is_null()) c.progress.best = state.at("best").get<double>();
+    c.settings = state.at("settings").get<std::map<std::string, std::string>>();
+    c.data_digest = state.at("data_digest");
+  } catch (const nlohmann::json::exception& e) {
+    refuse("not the state of a checkpoint", state_file, kFormat, e.what());
+  }
+  for (const char* name : kFiles) {
+    const std::string got = file_digest(folder / name);
+    if (got != digests[name]) refuse("file of a checkpoint was altered", folder / name, "digest " + digests[name], got);
+  }
+  c.model = model::load_model(folder / kFiles[0]);
+  c.head = model::read_safetensors(folder / kFiles[1]);
+  c.optimizer = model::read_safetensors(folder / kFiles[2]);
+  return c;
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  const auto all = checkpoints_of(run);
+  if (all.empty()) return std::nullopt;
+  return all.back().second;
+}
+
+void prune_checkpoints(const fs::path& run, std::int64_t keep) {
+  auto all = checkpoints_of(run);
+  const auto surplus = static_cast<std::int64_t>(all.size()) - keep;
+  for (std::int64_t i = 0; i < surplus; ++i) fs::remove_all(all[static_cast<std::size_t>(i)].second);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", ignored))
+    if (entry.path().filename().string().starts_with(".step-")) fs::remove_all(entry.path(), ignored);
+}
+
+}  // namespace likeness::train

@@ -1,0 +1,78 @@
+#include "train/device.h"
+
+#include <dlfcn.h>
+#include <torch/torch.h>
+
+#include <charconv>
+
+#include "core/error.h"
+
+namespace likeness::train {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kModule = "liblikeness_cuda.so";
+constexpr const char* kHint = "scripts/setup.sh --gpu brings the CUDA libraries; --device cpu trains without a GPU";
+
+[[noreturn]] void refuse(const std::string& what, const std::string& where, const std::string& expected, const std::string& got) {
+  fail_environment({.what = what, .where = where, .expected = expected, .got = got, .hint = kHint});
+}
+
+bool driver_present() { return fs::exists("/dev/nvidiactl"); }
+
+// Loads the module and finds the device, or throws kEnvironment saying what is missing.
+void open_cuda(int index) {
+  const fs::path module = find_cuda_module();
+  if (module.empty())
+    refuse("the CUDA module is not part of this installation", kModule, "../lib/likeness or ../lib, seen from the program",
+           "no such file");
+  // Global, because operators and device hooks register themselves in LibTorch's tables; never closed.
+  if (dlopen(module.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+    refuse("a CUDA library is missing", module.string(), "libraries of CUDA 13 beside LibTorch", dlerror());
+  int count = 0;
+  try {
+    count = torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
+  } catch (const c10::Error& e) {
+    refuse("CUDA does not start", "device cuda", "a working NVIDIA driver", e.what_without_backtrace());
+  }
+  if (count == 0)
+    refuse("no CUDA device", "device cuda", "an NVIDIA GPU with its driver", driver_present() ? "a driver without a usable GPU" : "no NVIDIA driver");
+  if (index >= count)
+    refuse("no such CUDA device", "device cuda:" + std::to_string(index), "0 … " + std::to_string(count - 1), std::to_string(index));
+}
+
+}  // namespace
+
+fs::path find_cuda_module() {
+  std::error_code error;
+  const fs::path bin = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const char* folder : {"../lib/likeness", "../lib", "."}) {
+    const fs::path candidate = bin / folder / kModule;
+    if (fs::exists(candidate, error)) return candidate.lexically_normal();
+  }
+  return {};
+}
+
+c10::Device open_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  if (name == "auto") {
+    if (!driver_present() || find_cuda_module().empty()) return at::kCPU;
+    try {
+      open_cuda(0);
+    } catch (const Error&) {
+      return at::kCPU;
+    }
+    return {at::kCUDA, 0};
+  }
+  int index = 0;
+  bool valid = name == "cuda";
+  if (name.starts_with("cuda:")) {
+    const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), index);
+    valid = error == std::errc() && end == name.data() + name.size() && index >= 0;
+  }
+  if (!valid) fail_usage({.what = "unknown device", .where = "--device", .expected = "cpu, cuda, cuda:N or auto", .got = name, .hint = {}});
+  open_cuda(index);
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+}  // namespace likeness::train

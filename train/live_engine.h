@@ -1,0 +1,24 @@
+// The network in training as an engine, so that validation goes through the same code as `likeness eval`.
+#pragma once
+
+#include "engine/engine.h"
+#include "model/torch/module.h"
+
+namespace likeness::train {
+
+// Borrows the network: evaluation mode while the object lives, the mode it had before afterwards. No gradients are recorded.
+class LiveEngine : public engine::Engine {
+ public:
+  LiveEngine(model::TorchModel& model, ModelContract contract);
+  ~LiveEngine() override;
+  std::string name() const override { return "torch"; }
+  const ModelContract& contract() const override { return contract_; }
+  std::vector<float> run(const std::vector<float>& input, std::int64_t n) override;
+
+ private:
+  model::TorchModel& model_;
+  ModelContract contract_;
+  bool was_training_;
+};
+
+}  // namespace likeness::train

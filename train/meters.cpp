@@ -1,0 +1,57 @@
+#include "train/meters.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace likeness::train {
+
+void Meters::add(std::int64_t step, const StepMeters& meters, const std::int64_t* index, std::int64_t batch) {
+  if (losses_.empty()) first_step_ = step;
+  losses_.push_back(meters.loss);
+  norms_.push_back(meters.gradient_norm);
+  pictures_.emplace_back(index, index + batch);
+  seen_ += batch;
+  rate_ = meters.rate;
+}
+
+bool Meters::flush(LogRow* row) {
+  if (losses_.empty()) return false;
+  // One transfer for all of them.
+  const at::Tensor values = at::stack({at::stack(losses_), at::stack(norms_)}).to(at::kDouble).cpu();
+  const auto v = values.accessor<double, 2>();
+  double sum = 0;
+  const auto steps = static_cast<std::int64_t>(losses_.size());
+  for (std::int64_t i = 0; i < steps; ++i) {
+    if (!std::isfinite(v[0][i]) || !std::isfinite(v[1][i])) refuse_non_finite(static_cast<std::size_t>(i), v[0][i], v[1][i]);
+    sum += v[0][i];
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
+  row->step = first_step_ + steps - 1;
+  row->loss = sum / static_cast<double>(steps);
+  row->gradient_norm = v[1][steps - 1];
+  row->rate = rate_;
+  row->pictures_per_second = static_cast<double>(seen_) / std::max(seconds, 1e-9);
+  row->seconds += seconds;
+  losses_.clear(), norms_.clear(), pictures_.clear();
+  seen_ = 0;
+  restart_clock();
+  return true;
+}
+
+void Meters::refuse_non_finite(std::size_t i, double loss, double norm) const {
+  std::string names;
+  const std::size_t shown = std::min<std::size_t>(pictures_[i].size(), 8);
+  for (std::size_t k = 0; k < shown; ++k) names += (k ? ", " : "") + picture_(pictures_[i][k]);
+  if (shown < pictures_[i].size()) names += ", … (" + std::to_string(pictures_[i].size()) + " pictures)";
+  fail_data({.what = "training diverged: " + std::string(std::isfinite(loss) ? "the gradient" : "the loss") + " is not finite",
+             .where = "step " + std::to_string(first_step_ + static_cast<std::int64_t>(i)) + ", pictures " + names,
+             .expected = "finite numbers",
+             .got = "loss " + std::to_string(loss) + ", gradient norm " + std::to_string(norm),
+             .hint = "lower optimizer.rate, or add schedule.warmup; checkpoints written so far are sound"});
+}
+
+}  // namespace likeness::train

@@ -1,0 +1,44 @@
+// What the log needs from the steps since its last line, kept on the device so that the training section reads nothing back.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "train/run_folder.h"
+
+namespace likeness::train {
+
+// What one step gives: scalars on the device.
+struct StepMeters {
+  at::Tensor loss;           // mean over the batch
+  at::Tensor gradient_norm;  // of the backbone, before clipping
+  double rate = 0;
+};
+
+class Meters {
+ public:
+  // `picture` names picture i of the set ("record 17") for messages.
+  explicit Meters(std::function<std::string(std::int64_t)> picture) : picture_(std::move(picture)) { restart_clock(); }
+  void add(std::int64_t step, const StepMeters& meters, const std::int64_t* index, std::int64_t batch);
+  // Means since the last call; reads the device once. kData naming the first step whose loss or gradient is not finite, and
+  // its pictures. Nothing to do without steps: returns false.
+  bool flush(LogRow* row);
+  // Time spent validating and saving is not training.
+  void restart_clock() { since_ = std::chrono::steady_clock::now(); }
+
+ private:
+  void refuse_non_finite(std::size_t i, double loss, double norm) const;
+  std::function<std::string(std::int64_t)> picture_;
+  std::vector<at::Tensor> losses_, norms_;
+  std::vector<std::vector<std::int64_t>> pictures_;
+  std::int64_t first_step_ = 0, seen_ = 0;
+  double rate_ = 0;
+  std::chrono::steady_clock::time_point since_;
+};
+
+}  // namespace likeness::train

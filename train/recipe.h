@@ -1,0 +1,65 @@
+// A training recipe: everything a YAML file of configs/ can say, parsed once into plain values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "model/graph/backbones.h"
+#include "train/head/margin.h"
+#include "train/optim/schedule.h"
+
+namespace likeness::train {
+
+enum class GeometryChoice {
+  kAuto,      // as the set's pictures are if their size fits `input`, else the field's template
+  kPictures,  // as the set's pictures are; another size is an error
+  kArcface,   // the field's five points at `input` pixels; pictures are warped to it
+  kUnknown,   // the pictures as they are, although nobody knows where the faces are in them
+};
+
+struct Recipe {
+  std::string data;                  // path of the training set
+  int input = 0;                     // pixels, square; 0: the size of the set's pictures
+  GeometryChoice geometry = GeometryChoice::kAuto;
+  std::uint64_t seed = 1;
+
+  model::BackboneOptions backbone;   // its `input` is filled in once the set is open
+  std::string init;                  // weights to start from; "" for the backbone's own initialisation
+  std::string loss = "cosface";      // cosface, arcface, combined
+  Margin margin;
+  double head_std = 0.01;
+
+  double epochs = 5;                 // ignored where steps is given
+  std::int64_t steps = -1;           // -1: epochs; 0: write the untrained network
+  std::int64_t batch = 64;
+  double flip = 0.5;
+  std::string precision = "f32";     // f32, bf16
+
+  double rate = 0.05;
+  double momentum = 0.9;
+  bool nesterov = false;
+  double weight_decay = 5e-4;
+  bool decay_everything = true;      // false: norm layers, biases and PReLU slopes are left out
+  double clip = 5;                   // 0: no clipping
+  Schedule schedule;                 // `total` is filled in once the set is open
+  std::vector<double> milestones;    // in epochs, for schedule.kind step
+
+  std::int64_t log_every = 50;
+  std::int64_t checkpoint_every = 0; // 0: at the end of every epoch
+  std::int64_t keep = 3;
+  std::vector<std::string> validate;
+  std::int64_t validate_every = 0;   // 0: with every checkpoint
+  int workers = 1;
+  bool skip_bad = false;
+
+  // What decides the weights: two runs with equal settings (and machine, threads, data) end equal. Resuming with others is refused.
+  std::map<std::string, std::string> settings() const;
+};
+
+// Reads every key; unknown keys, wrong types and values out of range are kUsage naming file, line and the nearest key.
+Recipe read_recipe(Config& config);
+
+}  // namespace likeness::train

@@ -1,0 +1,202 @@
+#include "train/session.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "core/config.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "core/thread_pool.h"
+#include "core/version.h"
+#include "train/device.h"
+#include "train/input_geometry.h"
+#include "train/live_engine.h"
+#include "train/trainer.h"
+#include "train/training_set.h"
+
+namespace likeness::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the set decides: class count, geometry, steps.
+void complete_recipe(Recipe& r, const data::FaceSource& source, const FaceGeometry& geometry) {
+  const std::int64_t per_epoch = source.size() / r.batch;
+  r.backbone.input = geometry.width;
+  r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
+  for (double epoch : r.milestones) r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
+  if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
+  if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
+}
+
+// Same weights after the same steps need the same settings and data: anything else is another run.
+void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceSource& source, const fs::path& where) {
+  for (const auto& [key, value] : recipe.settings()) {
+    const auto it = c.settings.find(key);
+    const std::string old = it == c.settings.end() ? "nothing" : it->second;
+    if (old != value)
+      fail_usage({.what = "this run began with another setting", .where = where.string() + ", " + key, .expected = old, .got = value,
+                  .hint = "--resume goes on with the same recipe; --out begins another run"});
+  }
+  if (c.data_digest != source.digest())
+    fail_data({.what = "this run began with other pictures", .where = source.path().string(), .expected = "digest " + c.data_digest,
+               .got = source.digest(), .hint = "--resume goes on with the same set; --out begins another run"});
+}
+
+Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::FaceSource& source, const at::Device& device, int threads) {
+  return {{"command", request.command},
+          {"data", source.path().string()},
+          {"data_digest", source.digest()},
+          {"pictures", std::to_string(source.size())},
+          {"identities", std::to_string(source.identities())},
+          {"precision", recipe.precision},
+          {"device", device.str()},
+          {"threads", std::to_string(threads)},
+          {"revision", git_revision()},
+          {"version", version_text()},
+          {"torch", TORCH_VERSION},
+          {"cpu", cpu_features()},
+          {"determinism", device.is_cpu() ? "bit-identical for the same binary, machine type, seed and threads" : "sums on the GPU run in any order"}};
+}
+
+// Everything one run owns while it trains.
+class Session {
+ public:
+  Session(const TrainRequest& request, const Validator& validator);
+  TrainOutcome run();
+
+ private:
+  void resume();
+  void validate();
+  void save();
+  model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
+
+  const TrainRequest& request_;
+  const Validator& validator_;
+  at::Device device_ = at::kCPU;
+  int threads_;
+  Recipe recipe_;
+  std::string resolved_;
+  std::unique_ptr<data::FaceSource> source_;
+  ModelContract contract_;
+  std::unique_ptr<model::TorchModel> model_;
+  std::unique_ptr<Classifier> head_;
+  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<RunFolder> folder_;
+  fs::path out_;
+  std::int64_t resumed_from_ = -1;
+};
+
+Session::Session(const TrainRequest& request, const Validator& validator) : request_(request), validator_(validator) {
+  Config config = Config::load(request.config, request.assignments);
+  recipe_ = read_recipe(config);
+  resolved_ = config.resolved();
+  out_ = request.out.empty() ? fs::path("runs") / request.config.stem() : request.out;
+  check_run_folder(out_, request.start);
+  device_ = open_device(request.device);
+  threads_ = resolve_threads(request.threads);
+  at::set_num_threads(threads_);
+
+  source_ = data::open_faces(recipe_.data);
+  check_training_set(*source_, recipe_.batch);
+  contract_.geometry = input_geometry(recipe_, *source_);
+  contract_.dimension = recipe_.backbone.embedding;
+  complete_recipe(recipe_, *source_, contract_.geometry);
+
+  const model::Graph graph = model::build_backbone(recipe_.backbone);
+  model_ = std::make_unique<model::TorchModel>(graph, model::initial_weights(graph, recipe_.seed), at::kFloat);
+  if (!recipe_.init.empty()) model_->load(model::load_model(recipe_.init).weights, recipe_.init);
+  if (recipe_.precision == "bf16") model_->set_bf16(true);
+  head_ = std::make_unique<Classifier>(ClassifierOptions{.classes = source_->identities(), .dimension = recipe_.backbone.embedding,
+                                                         .margin = recipe_.margin, .init_std = recipe_.head_std, .seed = recipe_.seed},
+                                       at::kFloat);
+  model_->to(device_);
+  head_->to(device_);
+  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_);
+}
+
+void Session::resume() {
+  const auto folder = newest_checkpoint(out_);
+  if (!folder) return;
+  const Checkpoint c = load_checkpoint(*folder);
+  check_same_run(c, recipe_, *source_, *folder);
+  model_->load(c.model.weights, folder->string());
+  trainer_->load(c.head, c.optimizer, folder->string());
+  trainer_->progress() = c.progress;
+  resumed_from_ = c.progress.step;
+  log_info("resuming " + out_.string() + " after step " + format_count(static_cast<std::uint64_t>(c.progress.step)));
+}
+
+void Session::validate() {
+  if (!validator_ || recipe_.validate.empty()) return;
+  Progressed& progress = trainer_->progress();
+  LiveEngine live(*model_, contract_);
+  std::optional<double> chosen;
+  for (const std::string& set : recipe_.validate) {
+    const Metrics metrics = validator_(live, set);
+    folder_->log_validation(progress.step, fs::path(set).stem().string(), {metrics.begin(), metrics.end()});
+    if (!metrics.empty() && !chosen) chosen = metrics.front().second;
+    for (const auto& [name, value] : metrics) log_info(set + "  " + name + " " + std::to_string(value));
+  }
+  if (!chosen || (progress.best && *progress.best >= *chosen)) return;
+  progress.best = chosen;
+  progress.best_step = progress.step;
+  write_folder_atomically(folder_->best(), IfExists::kReplace, [this](const fs::path& temporary) {
+    model::save_model(temporary / "model.safetensors", trained(), IfExists::kRefuse);
+    write_atomically(temporary / "step", IfExists::kRefuse, std::to_string(trainer_->progress().step) + "\n");
+  });
+}
+
+void Session::save() {
+  Checkpoint c{.progress = trainer_->progress(), .settings = recipe_.settings(), .data_digest = source_->digest(), .model = trained(),
+               .head = {}, .optimizer = {}};
+  trainer_->save(&c.head, &c.optimizer);
+  save_checkpoint(folder_->checkpoint(c.progress.step), c);
+  prune_checkpoints(out_, recipe_.keep);
+}
+
+TrainOutcome Session::run() {
+  if (request_.start == RunStart::kResume) resume();
+  const std::int64_t begin = trainer_->progress().step, total = recipe_.schedule.total;
+  folder_ = std::make_unique<RunFolder>(out_, request_.start, begin, resolved_, facts_of(request_, recipe_, *source_, device_, threads_));
+
+  data::LoaderOptions options{.geometry = contract_.geometry,
+                              .sampler = {.seed = recipe_.seed, .rank = 0, .world = 1, .batch = recipe_.batch, .shuffle = true, .drop_last = true},
+                              .workers = recipe_.workers,
+                              .prefetch = 4,
+                              .flip = recipe_.flip,
+                              .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
+                              .allocate = {}};
+  data::Loader loader(*source_, options, trainer_->progress().epoch, trainer_->progress().position);
+  model_->seed_dropout(recipe_.seed, begin);
+  Meters meters([this](std::int64_t i) { return source_->key(i); });
+  {
+    Progress progress("train", static_cast<std::uint64_t>((total - begin) * recipe_.batch), "pictures");
+    TrainerHooks hooks;
+    hooks.progress = [&progress](std::int64_t pictures) { progress.add(static_cast<std::uint64_t>(pictures)); };
+    hooks.log = [this, &progress](const LogRow& row) {
+      folder_->log(row);
+      char text[80];
+      std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss, row.rate);
+      progress.note(text);
+    };
+    hooks.validate = [this] { validate(); };
+    hooks.checkpoint = [this] { save(); };
+    trainer_->run(loader, contract_.preprocess, meters,
+                  {.log_every = recipe_.log_every, .validate_every = recipe_.validate_every, .checkpoint_every = recipe_.checkpoint_every}, hooks);
+    progress.finish();
+  }
+  if (begin == 0 && total == 0) save();  // steps: 0 is the untrained network, for comparison
+  if (loader.bad_count() > 0) log_warn(format_count(static_cast<std::uint64_t>(loader.bad_count())) + " pictures could not be read and were skipped; the first: " + loader.bad_list().front());
+  folder_->done(trainer_->last());
+  const Progressed& p = trainer_->progress();
+  return {.run = out_, .last = trainer_->last(), .best = p.best, .best_step = p.best_step, .resumed_from = resumed_from_};
+}
+
+}  // namespace
+
+TrainOutcome run_training(const TrainRequest& request, const Validator& validator) { return Session(request, validator).run(); }
+
+}  // namespace likeness::train

@@ -1,0 +1,42 @@
+// One training run from a recipe file to a finished run folder.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "train/run_folder.h"
+
+namespace likeness::train {
+
+struct TrainRequest {
+  std::filesystem::path config;           // the recipe
+  std::vector<std::string> assignments;   // --set key=value
+  std::filesystem::path out;              // run folder; empty: runs/<recipe's name>
+  RunStart start = RunStart::kNew;
+  int threads = 0;                        // 0: all cores
+  std::string device = "auto";
+  std::string command;                    // as typed, for provenance.json
+};
+
+struct TrainOutcome {
+  std::filesystem::path run;
+  LogRow last;
+  std::optional<double> best;
+  std::int64_t best_step = 0;
+  std::int64_t resumed_from = -1;   // -1: from the beginning
+};
+
+// Judges the network as it stands on one entry of the recipe's `validate`. The first metric of the first entry chooses the best
+// weights; larger is better.
+using Metrics = std::vector<std::pair<std::string, double>>;
+using Validator = std::function<Metrics(engine::Engine& network, const std::string& set)>;
+
+// Throws Error for every mistake in recipe, data or environment; Interrupted after a clean checkpoint.
+TrainOutcome run_training(const TrainRequest& request, const Validator& validator);
+
+}  // namespace likeness::train
