@@ -18,7 +18,7 @@ endfunction()
 
 function(likeness_use_torch_pch target)
   if(NOT TARGET likeness_torch_pch)
-    file(WRITE ${CMAKE_BINARY_DIR}/torch_pch.cpp "")
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/torch_pch.cpp CONTENT "")  # keeps its time, so a new configuration rebuilds nothing
     add_library(likeness_torch_pch STATIC ${CMAKE_BINARY_DIR}/torch_pch.cpp)
     target_link_libraries(likeness_torch_pch PUBLIC likeness::torch)
     target_include_directories(likeness_torch_pch PUBLIC ${CMAKE_SOURCE_DIR})
