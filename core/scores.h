@@ -28,7 +28,8 @@ struct ScoreArchive {
   static ScoreArchive load(const std::filesystem::path& path);
 };
 
-// Keyed digest of a subject's name: HMAC-like xxh3 over the key file's bytes and the name, 32 hexadecimal digits.
+// Keyed digest of a subject's name: HMAC-like xxh3-128 over the key file's bytes and the name, 32 hexadecimal digits. It hides names
+// from those without the key; xxh3 is no cryptographic hash, so guard the archive as well as the key. kUsage when the key is empty.
 std::string hash_subject(const std::string& name, const std::string& key);
 
 }  // namespace likeness
