@@ -1,41 +1,36 @@
 // The opcodes: pickletools.py of CPython is their reference.
 #include "core/pickle.h"
 
-#include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <unordered_map>
-#include <vector>
 
-#include "core/error.h"
-#include "core/pickle_value.h"
+#include "core/pickle_stack.h"
 
 namespace likeness {
 namespace pickle {
 
-void refuse(const std::string& where, std::size_t at, const std::string& what, const std::string& expected, const std::string& got) {
-  fail_data({"pickle is refused: " + what, where + ", byte " + std::to_string(at), expected, got,
-             "only plain values and numpy arrays are read; nothing in the file is ever run"});
-}
-
 namespace {
 
-constexpr int kDeepest = 100;  // real packs are 4 deep
+Ref constant(Kind kind, bool value) {
+  Ref v = std::make_shared<Node>();
+  v->kind = kind;
+  v->boolean = value;
+  v->sealed = true;
+  return v;
+}
 
 class Machine {
  public:
-  Machine(std::span<const std::byte> in, const std::string& where) : in_(in), where_(where), budget_((16 << 20) + 16 * in.size()) {
-    none_ = constant(Kind::kNone, false);
-    true_ = constant(Kind::kBool, true);
-    false_ = constant(Kind::kBool, false);
-  }
+  Machine(std::span<const std::byte> in, const std::string& where) : in_(in, where), stack_(in_) {}
 
   Ref run() {
     for (;;) {
-      op_at_ = at_;
-      const int op = number<std::uint8_t>();
+      in_.begin_opcode();
+      const int op = in_.number<std::uint8_t>();
       if (op == '.') {
         Ref result = pop();
-        if (!stack_.empty() || !marks_.empty()) stop("values are left on the stack");
+        if (!stack_.empty()) stop("values are left on the stack");
         return result;
       }
       if (!scalar(op) && !string(op) && !container(op) && !memo(op) && !object(op)) {
@@ -47,91 +42,17 @@ class Machine {
   }
 
  private:
-  [[noreturn]] void stop(const std::string& what, const std::string& got = "") const { refuse(where_, op_at_, what, "", got); }
+  [[noreturn]] void stop(const std::string& what, const std::string& got = "") const { in_.stop(what, got); }
+  Site site() const { return in_.site(); }
 
-  // --- the input ---
-  std::span<const std::byte> take(std::uint64_t n) {
-    if (n > in_.size() - at_) stop("it ends too early", std::to_string(in_.size()) + " bytes");
-    const auto bytes = in_.subspan(at_, n);
-    at_ += n;
-    return bytes;
-  }
-  template <class T> T number() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string line() {
-    const void* end = std::memchr(in_.data() + at_, '\n', in_.size() - at_);
-    if (!end) stop("it ends in the middle of a line");
-    const auto bytes = take(static_cast<const std::byte*>(end) - (in_.data() + at_));
-    ++at_;
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-
-  // --- values ---
-  Ref constant(Kind kind, bool value) {
-    Ref v = std::make_shared<Node>();
-    v->kind = kind;
-    v->boolean = value;
-    v->sealed = true;
-    return v;
-  }
-  // Keeps memory within a small multiple of the input: a pickle of one byte for each value would else fill it.
-  void spend(std::size_t bytes) {
-    if (bytes > budget_) stop("it makes more values than its size allows");
-    budget_ -= bytes;
-  }
-  Ref make(Kind kind) {
-    spend(sizeof(Node) + 32);  // with its control block and its place on the stack
-    Ref v = std::make_shared<Node>();
-    v->kind = kind;
-    return v;
-  }
-  void push(Ref v) {
-    stack_.push_back(std::move(v));
-    if (stack_.size() > in_.size()) stop("stack overflow");
-  }
-  Ref pop() {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) stop("stack underflow");
-    Ref v = std::move(stack_.back());
-    stack_.pop_back();
-    return v;
-  }
-  Node& top() {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) stop("stack underflow");
-    return *stack_.back();
-  }
-  std::vector<Ref> pop_to_mark() {
-    if (marks_.empty()) stop("a mark is missing");
-    std::vector<Ref> values(std::make_move_iterator(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back())),
-                            std::make_move_iterator(stack_.end()));
-    stack_.resize(marks_.back());
-    marks_.pop_back();
-    return values;
-  }
-  void put(Node& into, const Ref& value) {
-    if (into.sealed || &into == value.get()) stop("a value contains itself, or changes after it was used");
-    value->sealed = true;
-    into.depth = std::max(into.depth, value->depth + 1);
-    if (into.depth > kDeepest) stop("values are nested too deep");
-    spend(2 * sizeof(Ref));
-    into.items.push_back(value);
-  }
-  void put_all(Node& into, Kind kind, const std::vector<Ref>& values) {
-    if (into.kind != kind) stop("items are added to something that holds none");
-    if (kind == Kind::kDict && values.size() % 2 != 0) stop("a key has no value");
-    for (const Ref& v : values) put(into, v);
-  }
-  Ref gathered(Kind kind, const std::vector<Ref>& values) {
-    Ref v = make(kind);
-    put_all(*v, kind, values);
-    return v;
-  }
+  Ref make(Kind kind) { return stack_.make(kind); }
+  void push(Ref v) { stack_.push(std::move(v)); }
+  Ref pop() { return stack_.pop(); }
+  Node& top() { return *stack_.top(); }
   void push_tuple(std::size_t n) {
     std::vector<Ref> values(n);
     for (std::size_t i = n; i-- > 0;) values[i] = pop();
-    push(gathered(Kind::kTuple, values));
+    push(stack_.gathered(Kind::kTuple, values));
   }
   void push_int(std::int64_t value) {
     push(make(Kind::kInt));
@@ -141,138 +62,176 @@ class Machine {
   // --- opcodes, by family; each returns whether `op` was one of its own ---
   bool scalar(int op) {
     switch (op) {
-      case 'N': return push(none_), true;
-      case 0x88: return push(true_), true;
-      case 0x89: return push(false_), true;
-      case 'J': return push_int(number<std::int32_t>()), true;
-      case 'K': return push_int(number<std::uint8_t>()), true;
-      case 'M': return push_int(number<std::uint16_t>()), true;
-      case 0x8a: return push_int(long_integer(number<std::uint8_t>())), true;
-      case 0x8b: return push_int(long_integer(number<std::uint32_t>())), true;
-      case 'I': case 'L': return push_text_integer(), true;
-      case 'F': return push_float(line()), true;
-      case 'G': return push_big_endian_float(), true;
+      case 'N':
+        return push(none_), true;
+      case 0x88:
+        return push(true_), true;
+      case 0x89:
+        return push(false_), true;
+      case 'J':
+        return push_int(in_.number<std::int32_t>()), true;
+      case 'K':
+        return push_int(in_.number<std::uint8_t>()), true;
+      case 'M':
+        return push_int(in_.number<std::uint16_t>()), true;
+      case 0x8a:
+        return push_int(in_.long_integer(in_.number<std::uint8_t>())), true;
+      case 0x8b:
+        return push_int(in_.long_integer(in_.number<std::uint32_t>())), true;
+      case 'I':
+      case 'L':
+        return push_text_integer(), true;
+      case 'F':
+        return push_float(in_.line()), true;
+      case 'G':
+        return push_big_endian_float(), true;
       case 0x80:
-        if (const int protocol = number<std::uint8_t>(); protocol > 5) stop("protocol is newer than 5", std::to_string(protocol));
+        if (const int protocol = in_.number<std::uint8_t>(); protocol > 5)
+          stop("protocol is newer than 5", std::to_string(protocol));
         return true;
       case 0x95:
-        if (number<std::uint64_t>() > in_.size() - at_) stop("a frame is longer than the file");
+        if (in_.number<std::uint64_t>() > in_.left()) stop("a frame is longer than the file");
         return true;
-      default: return false;
+      default:
+        return false;
     }
   }
 
-  std::int64_t long_integer(std::uint64_t n) {
-    const auto bytes = take(n);
-    if (n > 8) stop("a whole number does not fit 64 bits");
-    std::uint64_t value = 0;
-    std::memcpy(&value, bytes.data(), n);
-    const int spare = static_cast<int>(64 - 8 * n);
-    return n == 0 ? 0 : static_cast<std::int64_t>(value << spare) >> spare;
-  }
   void push_text_integer() {
-    std::string text = line();
+    std::string text = in_.line();
     if (text == "00" || text == "01") return push(text == "01" ? true_ : false_);
     if (!text.empty() && text.back() == 'L') text.pop_back();
-    std::int64_t value = 0;
-    const auto r = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (r.ec != std::errc() || r.ptr != text.data() + text.size()) stop("not a whole number of 64 bits", text.substr(0, 30));
-    push_int(value);
+    push_int(in_.line_number<std::int64_t>(text));
   }
   void push_float(const std::string& text) {
-    double value = 0;
-    const auto r = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (r.ec != std::errc() || r.ptr != text.data() + text.size()) stop("not a number", text.substr(0, 30));
     push(make(Kind::kFloat));
-    top().real = value;
+    top().real = in_.line_number<double>(text);
   }
   void push_big_endian_float() {
     push(make(Kind::kFloat));
-    const std::uint64_t bits = __builtin_bswap64(number<std::uint64_t>());
+    const std::uint64_t bits = __builtin_bswap64(in_.number<std::uint64_t>());
     std::memcpy(&top().real, &bits, sizeof bits);
   }
 
   bool string(int op) {
     switch (op) {
-      case 'U': case 'C': return push_bytes(number<std::uint8_t>()), true;
-      case 'T': case 'B': return push_bytes(number<std::uint32_t>()), true;
-      case 0x8e: case 0x96: return push_bytes(number<std::uint64_t>()), true;
-      case 'S': return push_quoted(line()), true;
-      case 0x8c: return push_text(number<std::uint8_t>()), true;
-      case 'X': return push_text(number<std::uint32_t>()), true;
-      case 0x8d: return push_text(number<std::uint64_t>()), true;
-      case 'V': return push_escaped_text(line()), true;
-      default: return false;
+      case 'U':
+      case 'C':
+        return push_bytes(in_.number<std::uint8_t>()), true;
+      case 'T':
+      case 'B':
+        return push_bytes(in_.number<std::uint32_t>()), true;
+      case 0x8e:
+      case 0x96:
+        return push_bytes(in_.number<std::uint64_t>()), true;
+      case 'S':
+        return push_quoted(in_.line()), true;
+      case 0x8c:
+        return push_text(in_.number<std::uint8_t>()), true;
+      case 'X':
+        return push_text(in_.number<std::uint32_t>()), true;
+      case 0x8d:
+        return push_text(in_.number<std::uint64_t>()), true;
+      case 'V':
+        return push_escaped_text(in_.line()), true;
+      default:
+        return false;
     }
   }
 
   void push_bytes(std::uint64_t n) {
-    const auto bytes = take(n);
+    const auto bytes = in_.take(n);
     push(make(Kind::kBytes));
     top().bytes = bytes;
   }
   void push_text(std::uint64_t n) {
-    const auto bytes = take(n);
+    const auto bytes = in_.take(n);
     push(make(Kind::kText));
     top().text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   void push_quoted(const std::string& text) {
-    auto bytes = std::make_shared<std::vector<std::byte>>(unquote(text, {where_, op_at_}));
+    auto bytes = std::make_shared<std::vector<std::byte>>(unquote(text, site()));
     push(make(Kind::kBytes));
     top().bytes = *bytes;
     top().storage = std::move(bytes);
   }
   void push_escaped_text(const std::string& text) {
     push(make(Kind::kText));
-    top().text = unescape(text, {where_, op_at_});
+    top().text = unescape(text, site());
   }
 
   bool container(int op) {
     switch (op) {
-      case '(': return marks_.push_back(stack_.size()), true;
-      case ']': return push(make(Kind::kList)), true;
-      case ')': return push(make(Kind::kTuple)), true;
-      case '}': return push(make(Kind::kDict)), true;
-      case 'l': return push(gathered(Kind::kList, pop_to_mark())), true;
-      case 't': return push(gathered(Kind::kTuple, pop_to_mark())), true;
-      case 'd': return push(gathered(Kind::kDict, pop_to_mark())), true;
-      case 0x85: return push_tuple(1), true;
-      case 0x86: return push_tuple(2), true;
-      case 0x87: return push_tuple(3), true;
-      case 'a': { const Ref v = pop(); return put_all(top(), Kind::kList, {v}), true; }
-      case 'e': { const auto v = pop_to_mark(); return put_all(top(), Kind::kList, v), true; }
-      case 's': { const Ref v = pop(), k = pop(); return put_all(top(), Kind::kDict, {k, v}), true; }
-      case 'u': { const auto v = pop_to_mark(); return put_all(top(), Kind::kDict, v), true; }
-      case '0': return pop(), true;
-      case '1': return pop_to_mark(), true;
-      case '2': { top(); return push(stack_.back()), true; }
-      default: return false;
+      case '(':
+        return stack_.mark(), true;
+      case ']':
+        return push(make(Kind::kList)), true;
+      case ')':
+        return push(make(Kind::kTuple)), true;
+      case '}':
+        return push(make(Kind::kDict)), true;
+      case 'l':
+        return push(stack_.gathered(Kind::kList, stack_.pop_to_mark())), true;
+      case 't':
+        return push(stack_.gathered(Kind::kTuple, stack_.pop_to_mark())), true;
+      case 'd':
+        return push(stack_.gathered(Kind::kDict, stack_.pop_to_mark())), true;
+      case 0x85:
+        return push_tuple(1), true;
+      case 0x86:
+        return push_tuple(2), true;
+      case 0x87:
+        return push_tuple(3), true;
+      case 'a': {
+        const Ref v = pop();
+        return stack_.put_all(top(), Kind::kList, {v}), true;
+      }
+      case 'e': {
+        const auto v = stack_.pop_to_mark();
+        return stack_.put_all(top(), Kind::kList, v), true;
+      }
+      case 's': {
+        const Ref v = pop(), k = pop();
+        return stack_.put_all(top(), Kind::kDict, {k, v}), true;
+      }
+      case 'u': {
+        const auto v = stack_.pop_to_mark();
+        return stack_.put_all(top(), Kind::kDict, v), true;
+      }
+      case '0':
+        return pop(), true;
+      case '1':
+        return stack_.pop_to_mark(), true;
+      case '2':
+        return push(stack_.top()), true;
+      default:
+        return false;
     }
   }
 
   bool memo(int op) {
     switch (op) {
-      case 'p': return remember(line_number()), true;
-      case 'q': return remember(number<std::uint8_t>()), true;
-      case 'r': return remember(number<std::uint32_t>()), true;
-      case 0x94: return remember(memo_.size()), true;
-      case 'g': return recall(line_number()), true;
-      case 'h': return recall(number<std::uint8_t>()), true;
-      case 'j': return recall(number<std::uint32_t>()), true;
-      default: return false;
+      case 'p':
+        return remember(in_.line_number<std::uint64_t>(in_.line())), true;
+      case 'q':
+        return remember(in_.number<std::uint8_t>()), true;
+      case 'r':
+        return remember(in_.number<std::uint32_t>()), true;
+      case 0x94:
+        return remember(memo_.size()), true;
+      case 'g':
+        return recall(in_.line_number<std::uint64_t>(in_.line())), true;
+      case 'h':
+        return recall(in_.number<std::uint8_t>()), true;
+      case 'j':
+        return recall(in_.number<std::uint32_t>()), true;
+      default:
+        return false;
     }
   }
-  std::uint64_t line_number() {
-    const std::string text = line();
-    std::uint64_t value = 0;
-    const auto r = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (r.ec != std::errc() || r.ptr != text.data() + text.size()) stop("not a memo number", text.substr(0, 30));
-    return value;
-  }
   void remember(std::uint64_t key) {
-    top();
-    spend(64);  // about what an entry of the table takes
-    memo_[key] = stack_.back();
+    stack_.spend(64);  // about what an entry of the table takes
+    memo_[key] = stack_.top();
   }
   void recall(std::uint64_t key) {
     const auto found = memo_.find(key);
@@ -282,15 +241,26 @@ class Machine {
 
   bool object(int op) {
     switch (op) {
-      case 'c': { const std::string module = line(); return push_global(module + " " + line()), true; }
-      case 0x93: return push_stacked_global(), true;
-      case 'R': return reduce(), true;
-      case 'b': { const Ref state = pop(); return build_object(top(), *state, {where_, op_at_}), true; }
-      default: return false;
+      case 'c': {
+        const std::string module = in_.line();
+        return push_global(module + " " + in_.line()), true;
+      }
+      case 0x93:
+        return push_stacked_global(), true;
+      case 'R':
+        return reduce(), true;
+      case 'b': {
+        const Ref state = pop();
+        return build_object(top(), *state, site()), true;
+      }
+      default:
+        return false;
     }
   }
   void push_global(const std::string& name) {
-    if (!known_global(name)) refuse(where_, op_at_, "it names a foreign global", "numpy arrays and byte strings only", name.substr(0, 80));
+    if (!known_global(name))
+      refuse(site().where, site().at, "it names a foreign global", "numpy arrays and byte strings only",
+             name.substr(0, 80));
     push(make(Kind::kObject));
     top().text = name;
   }
@@ -305,19 +275,17 @@ class Machine {
     // A conversion may copy what it is given; a pickle could otherwise copy one large value a million times.
     std::size_t copied = 0;
     for (const auto& a : arguments->items) copied += a->text.size() + a->bytes.size();
-    spend(copied);
+    stack_.spend(copied);
     Ref result = make(Kind::kNone);
-    call_global(callee->text, *arguments, *result, {where_, op_at_});
+    call_global(callee->text, *arguments, *result, site());
     push(std::move(result));
   }
 
-  std::span<const std::byte> in_;
-  const std::string& where_;
-  std::size_t at_ = 0, op_at_ = 0, budget_;
-  std::vector<Ref> stack_;
-  std::vector<std::size_t> marks_;
+  Input in_;
+  Stack stack_;
   std::unordered_map<std::uint64_t, Ref> memo_;
-  Ref none_, true_, false_;
+  const Ref none_ = constant(Kind::kNone, false), true_ = constant(Kind::kBool, true),
+            false_ = constant(Kind::kBool, false);
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstring>
 
+#include "core/error.h"
 #include "core/pickle_value.h"
 
 namespace likeness::pickle {
@@ -15,8 +16,14 @@ std::string canonical(std::string name) {
 }
 
 constexpr std::array kGlobals = {
-    "_codecs encode",    "builtins bytes",  "builtins bytearray", "numpy dtype", "numpy ndarray", "numpy.core.multiarray _reconstruct",
-    "numpy.core.multiarray scalar", "numpy.core.numeric _frombuffer",
+    "_codecs encode",
+    "builtins bytes",
+    "builtins bytearray",
+    "numpy dtype",
+    "numpy ndarray",
+    "numpy.core.multiarray _reconstruct",
+    "numpy.core.multiarray scalar",
+    "numpy.core.numeric _frombuffer",
 };
 
 // Python 2 pickles its `str`, which is bytes, where Python 3 pickles text.
@@ -27,7 +34,8 @@ std::string text_of(const PickleValue& v, const Site& site) {
 }
 
 const PickleValue& argument(const PickleValue& tuple, std::size_t i, const Site& site) {
-  if (tuple.kind != Kind::kTuple || i >= tuple.items.size()) refuse(site.where, site.at, "arguments do not fit the call");
+  if (tuple.kind != Kind::kTuple || i >= tuple.items.size())
+    refuse(site.where, site.at, "arguments do not fit the call");
   return *tuple.items[i];
 }
 
@@ -40,7 +48,8 @@ void own_bytes(Node& out, std::vector<std::byte> bytes) {
 // Text of code points up to 255 back to the bytes they stand for.
 void encode_latin1(const PickleValue& arguments, Node& out, const Site& site) {
   const std::string encoding = text_of(argument(arguments, 1, site), site);
-  if (encoding != "latin1" && encoding != "latin-1") refuse(site.where, site.at, "encoding is not allowed", "latin1", encoding);
+  if (encoding != "latin1" && encoding != "latin-1")
+    refuse(site.where, site.at, "encoding is not allowed", "latin1", encoding);
   const std::string text = text_of(argument(arguments, 0, site), site);
   std::vector<std::byte> bytes;
   bytes.reserve(text.size());
@@ -69,7 +78,9 @@ void make_bytes(const PickleValue& arguments, Node& out, const Site& site) {
 
 std::int64_t item_size(const std::string& dtype, const Site& site) {
   const bool known = dtype.size() == 2 && std::strchr("buif", dtype[0]) && std::strchr("1248", dtype[1]);
-  if (!known) refuse(site.where, site.at, "array of a type that is not allowed", "b1, u1 … u8, i1 … i8, f2 … f8", dtype.substr(0, 20));
+  if (!known)
+    refuse(site.where, site.at, "array of a type that is not allowed", "b1, u1 … u8, i1 … i8, f2 … f8",
+           dtype.substr(0, 20));
   return dtype[1] - '0';
 }
 
@@ -85,7 +96,8 @@ std::string plain_dtype(std::string text, const Site& site) {
 }
 
 const PickleValue& dtype_argument(const PickleValue& v, const Site& site) {
-  if (v.kind != Kind::kObject || !v.text.starts_with("numpy dtype ")) refuse(site.where, site.at, "a numpy dtype is missing");
+  if (v.kind != Kind::kObject || !v.text.starts_with("numpy dtype "))
+    refuse(site.where, site.at, "a numpy dtype is missing");
   return v;
 }
 
@@ -93,15 +105,18 @@ std::string dtype_name(const PickleValue& v) { return v.text.substr(std::strlen(
 
 void fill_array(Node& out, const PickleValue& shape, const std::string& dtype, bool fortran, const PickleValue& data,
                 const Site& site) {
-  if (shape.kind != Kind::kTuple || data.kind != Kind::kBytes) refuse(site.where, site.at, "a numpy array lacks its shape or bytes");
+  if (shape.kind != Kind::kTuple || data.kind != Kind::kBytes)
+    refuse(site.where, site.at, "a numpy array lacks its shape or bytes");
   std::int64_t left = static_cast<std::int64_t>(data.bytes.size()), elements = 1;
   for (const auto& extent : shape.items) {
     const std::int64_t n = extent->kind == Kind::kInt ? extent->integer : -1;
-    if (n < 0 || (n > 0 && elements > left / n)) refuse(site.where, site.at, "a numpy array has more elements than bytes");
+    if (n < 0 || (n > 0 && elements > left / n))
+      refuse(site.where, site.at, "a numpy array has more elements than bytes");
     elements *= n;
     out.array.shape.push_back(n);
   }
-  if (elements * item_size(dtype, site) != left) refuse(site.where, site.at, "a numpy array's bytes do not fill its shape");
+  if (elements * item_size(dtype, site) != left)
+    refuse(site.where, site.at, "a numpy array's bytes do not fill its shape");
   out.kind = Kind::kArray;
   out.array.dtype = dtype;
   out.array.fortran_order = fortran;
@@ -111,7 +126,8 @@ void fill_array(Node& out, const PickleValue& shape, const std::string& dtype, b
 
 bool truth(const PickleValue& v) { return v.kind == Kind::kBool ? v.boolean : v.integer != 0; }
 
-template <class T> T load(std::span<const std::byte> bytes) {
+template <class T>
+T load(std::span<const std::byte> bytes) {
   T value;
   std::memcpy(&value, bytes.data(), sizeof value);
   return value;
@@ -121,7 +137,8 @@ template <class T> T load(std::span<const std::byte> bytes) {
 void make_scalar(const PickleValue& arguments, Node& out, const Site& site) {
   const std::string dtype = dtype_name(dtype_argument(argument(arguments, 0, site), site));
   const std::span<const std::byte> b = argument(arguments, 1, site).bytes;
-  if (static_cast<std::int64_t>(b.size()) != item_size(dtype, site)) refuse(site.where, site.at, "a numpy scalar has the wrong number of bytes");
+  if (static_cast<std::int64_t>(b.size()) != item_size(dtype, site))
+    refuse(site.where, site.at, "a numpy scalar has the wrong number of bytes");
   if (dtype == "b1") {
     out.kind = Kind::kBool;
     out.boolean = b[0] != std::byte{0};
@@ -140,6 +157,12 @@ void make_scalar(const PickleValue& arguments, Node& out, const Site& site) {
 }
 
 }  // namespace
+
+void refuse(const std::string& where, std::size_t at, const std::string& what, const std::string& expected,
+            const std::string& got) {
+  fail_data({"pickle is refused: " + what, where + ", byte " + std::to_string(at), expected, got,
+             "only plain values and numpy arrays are read; nothing in the file is ever run"});
+}
 
 bool known_global(const std::string& name) {
   const std::string plain = canonical(name);
@@ -174,7 +197,8 @@ void call_global(const std::string& name, const PickleValue& arguments, Node& ou
 void build_object(Node& object, const PickleValue& state, const Site& site) {
   if (object.kind == Kind::kObject && object.text == "numpy ndarray") {  // (version, shape, dtype, is_fortran, bytes)
     const std::string dtype = dtype_name(dtype_argument(argument(state, 2, site), site));
-    return fill_array(object, argument(state, 1, site), dtype, truth(argument(state, 3, site)), argument(state, 4, site), site);
+    return fill_array(object, argument(state, 1, site), dtype, truth(argument(state, 3, site)),
+                      argument(state, 4, site), site);
   }
   if (object.kind == Kind::kObject && object.text.starts_with("numpy dtype ")) {  // (version, byte order, …)
     plain_dtype(text_of(argument(state, 1, site), site) + dtype_name(object), site);

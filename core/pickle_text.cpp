@@ -11,7 +11,8 @@ unsigned hexadecimal(const std::string& text, std::size_t at, std::size_t digits
   if (at + digits > text.size()) refuse(site.where, site.at, "an escape in a string is cut off");
   unsigned value = 0;
   const char* end = text.data() + at + digits;
-  if (std::from_chars(text.data() + at, end, value, 16).ptr != end) refuse(site.where, site.at, "an escape in a string is damaged");
+  if (std::from_chars(text.data() + at, end, value, 16).ptr != end)
+    refuse(site.where, site.at, "an escape in a string is damaged");
   return value;
 }
 

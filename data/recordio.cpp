@@ -62,9 +62,9 @@ float Record::label(std::size_t k) const {
   return load<float>(labels.data() + 4 * k);
 }
 
-Record RecordFile::read(std::uint64_t offset, std::uint64_t key, std::vector<std::byte>& scratch) const {
-  const Place place{file_.path(), key, offset};
-  const auto file = file_.bytes();
+Record read_record(std::span<const std::byte> file, std::uint64_t offset, std::uint64_t key,
+                   const std::filesystem::path& path, std::vector<std::byte>& scratch) {
+  const Place place{path, key, offset};
   Part part = read_part(file, offset, place);
   auto wrong_part = [&](const char* expected) {
     fail_data({"parts of a record are out of order", place.text(), expected, "part flag " + std::to_string(part.flag),

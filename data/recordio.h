@@ -33,13 +33,19 @@ struct Record {
   bool holds_no_picture() const { return flag == 2 && body.empty(); }
 };
 
+// The record at `offset` of a .rec's bytes; `path` and `key` are for messages. The spans point into `file`, or into
+// `scratch` for a record of several parts. kData: outside the file, wrong magic, parts out of order, truncated, more
+// labels than bytes.
+Record read_record(std::span<const std::byte> file, std::uint64_t offset, std::uint64_t key,
+                   const std::filesystem::path& path, std::vector<std::byte>& scratch);
+
 // A mapped .rec. Reading is const and safe from many threads.
 class RecordFile {
  public:
   explicit RecordFile(const std::filesystem::path& path) : file_(path) {}
-  // The record at `offset`; `key` is for messages. The spans point into the file, or into `scratch` for a record of
-  // several parts. kData: outside the file, wrong magic, parts out of order, truncated, more labels than bytes.
-  Record read(std::uint64_t offset, std::uint64_t key, std::vector<std::byte>& scratch) const;
+  Record read(std::uint64_t offset, std::uint64_t key, std::vector<std::byte>& scratch) const {
+    return read_record(file_.bytes(), offset, key, file_.path(), scratch);
+  }
   const MappedFile& file() const { return file_; }
 
  private:

@@ -51,24 +51,16 @@ std::vector<bool> booleans(const PickleValue& v, const std::string& where) {
 
 class BinSource : public FaceSource {
  public:
-  explicit BinSource(const std::filesystem::path& path) : file_(path) {
-    const std::string where = path.string();
-    root_ = read_pickle(file_.bytes(), where);
-    if (!is_sequence(*root_) || root_->items.size() != 2 || !is_sequence(*root_->items[0]))
-      not_a_pack(where, "another value");
-    for (const auto& item : root_->items[0]->items)
-      pictures_.push_back(picture_bytes(*item, where + ", picture " + std::to_string(pictures_.size())));
-    same_ = booleans(*root_->items[1], where);
-    if (pictures_.size() != 2 * same_.size())
-      not_a_pack(where,
-                 std::to_string(pictures_.size()) + " pictures and " + std::to_string(same_.size()) + " booleans");
-    if (!pictures_.empty())
-      if (const auto size = picture_size(pictures_[0])) geometry_ = FaceGeometry::unknown(size->width, size->height);
+  explicit BinSource(const std::filesystem::path& path)
+      : file_(path), pack_(parse_verification_pack(file_.bytes(), path.string())) {
+    if (!pack_.pictures.empty())
+      if (const auto size = picture_size(pack_.pictures[0]))
+        geometry_ = FaceGeometry::unknown(size->width, size->height);
   }
 
-  std::int64_t size() const override { return static_cast<std::int64_t>(pictures_.size()); }
+  std::int64_t size() const override { return static_cast<std::int64_t>(pack_.pictures.size()); }
   std::span<const std::byte> encoded(std::int64_t i, std::vector<std::byte>&) const override {
-    return pictures_.at(static_cast<std::size_t>(i));
+    return pack_.pictures.at(static_cast<std::size_t>(i));
   }
   std::int64_t label(std::int64_t) const override { return -1; }
   std::int64_t identities() const override { return 0; }
@@ -81,20 +73,31 @@ class BinSource : public FaceSource {
   std::filesystem::path path() const override { return file_.path(); }
   std::vector<Pair> pairs() const override {
     std::vector<Pair> out;
-    for (std::size_t p = 0; p < same_.size(); ++p)
-      out.push_back({static_cast<std::int64_t>(2 * p), static_cast<std::int64_t>(2 * p + 1), same_[p]});
+    for (std::size_t p = 0; p < pack_.same.size(); ++p)
+      out.push_back({static_cast<std::int64_t>(2 * p), static_cast<std::int64_t>(2 * p + 1), pack_.same[p]});
     return out;
   }
 
  private:
   MappedFile file_;
-  std::shared_ptr<PickleValue> root_;  // owns the bytes that are not in the file as they are
-  std::vector<std::span<const std::byte>> pictures_;
-  std::vector<bool> same_;
+  VerificationPack pack_;
   FaceGeometry geometry_ = FaceGeometry::unknown(0, 0);
 };
 
 }  // namespace
+
+VerificationPack parse_verification_pack(std::span<const std::byte> file, const std::string& where) {
+  const auto root = read_pickle(file, where);
+  if (!is_sequence(*root) || root->items.size() != 2 || !is_sequence(*root->items[0]))
+    not_a_pack(where, "another value");
+  VerificationPack pack{root, {}, booleans(*root->items[1], where)};
+  for (const auto& item : root->items[0]->items)
+    pack.pictures.push_back(picture_bytes(*item, where + ", picture " + std::to_string(pack.pictures.size())));
+  if (pack.pictures.size() != 2 * pack.same.size())
+    not_a_pack(where, std::to_string(pack.pictures.size()) + " pictures and " + std::to_string(pack.same.size()) +
+                          " booleans");
+  return pack;
+}
 
 std::unique_ptr<FaceSource> open_verification_bin(const std::filesystem::path& path) {
   return std::make_unique<BinSource>(path);

@@ -4,10 +4,21 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "data/face_source.h"
 
 namespace likeness::data {
+
+// A pack as it is read: spans point into `file` or into values that `root` owns.
+struct VerificationPack {
+  std::shared_ptr<const void> root;
+  std::vector<std::span<const std::byte>> pictures;  // [2P]
+  std::vector<bool> same;                            // [P]
+};
+VerificationPack parse_verification_pack(std::span<const std::byte> file, const std::string& where);
 
 // A pack as a face source without identities (every label is -1) but with pairs(). Pickle protocols 0 to 5 of Python 2
 // and 3; pictures as byte strings or u8 arrays of numpy, booleans as such, as integers, numpy scalars or one array.
