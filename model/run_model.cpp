@@ -24,7 +24,8 @@ std::optional<long> step_of(const fs::path& folder) {
   return step;
 }
 
-// The complete checkpoint with the largest step; checkpoints are renamed into place, so a folder that is there is whole.
+// The complete checkpoint with the largest step; checkpoints are renamed into place, so a folder that is there is
+// whole.
 std::optional<fs::path> newest_checkpoint(const fs::path& checkpoints) {
   std::optional<fs::path> newest;
   long largest = -1;
@@ -39,7 +40,8 @@ std::optional<fs::path> newest_checkpoint(const fs::path& checkpoints) {
   return newest;
 }
 
-const std::string& entry(const std::map<std::string, std::string>& metadata, const std::string& key, const fs::path& file) {
+const std::string& entry(const std::map<std::string, std::string>& metadata, const std::string& key,
+                         const fs::path& file) {
   const auto it = metadata.find(key);
   if (it != metadata.end()) return it->second;
   fail_data({"weights without a description", file.string(), "metadata \"" + key + "\", as likeness writes it", "none",
@@ -99,10 +101,12 @@ void save_model(const fs::path& file, const TrainedModel& model, IfExists if_exi
 fs::path find_model_file(const fs::path& path) {
   if (fs::is_regular_file(path)) {
     if (path.extension() == ".safetensors" || path.extension() == ".onnx") return path;
-    fail_data({"not a model", path.string(), "a run folder, a checkpoint, .safetensors or .onnx", "a file of another kind", ""});
+    fail_data({"not a model", path.string(), "a run folder, a checkpoint, .safetensors or .onnx",
+               "a file of another kind", ""});
   }
   if (!fs::is_directory(path)) {
-    fail_data({"model not found", path.string(), "a run folder, a checkpoint, .safetensors or .onnx", "nothing there", ""});
+    fail_data(
+        {"model not found", path.string(), "a run folder, a checkpoint, .safetensors or .onnx", "nothing there", ""});
   }
   for (const fs::path& file : {path / kWeightsFile, path / "best" / kWeightsFile}) {
     if (fs::is_regular_file(file)) return file;

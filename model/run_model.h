@@ -1,4 +1,5 @@
-// What a run folder, a checkpoint or a .safetensors holds for everybody else: the network, its weights and its contract.
+// What a run folder, a checkpoint or a .safetensors holds for everybody else: the network, its weights and its
+// contract.
 #pragma once
 
 #include <filesystem>
@@ -16,12 +17,13 @@ struct TrainedModel {
   ModelContract contract;  // flip "none", precision "f32"
 };
 
-// The weights file of a checkpoint: "model.safetensors", whose metadata holds "format", "backbone" (JSON of BackboneOptions)
-// and "contract" (ModelContract JSON; its weights_hash and dimension are filled in here). docs/formats/weights.md.
+// The weights file of a checkpoint: "model.safetensors", whose metadata holds "format", "backbone" (JSON of
+// BackboneOptions) and "contract" (ModelContract JSON; its weights_hash and dimension are filled in here).
+// docs/formats/weights.md.
 void save_model(const std::filesystem::path& file, const TrainedModel& model, IfExists if_exists);
 
-// Accepts a run folder (its best/, else its newest checkpoint), a checkpoint folder, a .safetensors, or an .onnx of ours.
-// kData naming what is missing, or what does not agree with the contract (weights hash, dimension, input size).
+// Accepts a run folder (its best/, else its newest checkpoint), a checkpoint folder, a .safetensors, or an .onnx of
+// ours. kData naming what is missing, or what does not agree with the contract (weights hash, dimension, input size).
 TrainedModel load_model(const std::filesystem::path& path);
 // The file load_model would read.
 std::filesystem::path find_model_file(const std::filesystem::path& path);

@@ -9,7 +9,8 @@
 namespace likeness::model {
 namespace {
 
-// arcface_torch's iresnet: Conv-BN-PReLU, four stages of pre-activation blocks that each halve the size, BN, Linear, BN.
+// arcface_torch's iresnet: Conv-BN-PReLU, four stages of pre-activation blocks that each halve the size, BN, Linear,
+// BN.
 struct IResNet {
   const char* name;
   std::array<int, 4> blocks;
@@ -59,7 +60,8 @@ Graph build(const IResNet& net, const BackboneOptions& options) {
   x = g.flatten("flatten", x);
   if (options.dropout > 0) x = g.dropout("dropout", x, options.dropout);
   x = g.linear("fc", x, options.embedding, true);
-  x = g.batch_norm("features", x, 1e-5, /*weight_trainable=*/false);  // frozen at 1, so that the head alone sets the scale
+  x = g.batch_norm("features", x, 1e-5,
+                   /*weight_trainable=*/false);  // frozen at 1, so that the head alone sets the scale
   return g.finish(x);
 }
 
@@ -77,7 +79,8 @@ int linear_block(GraphBuilder& g, const std::string& p, int x, GraphBuilder::Con
 // Expand to `width`, filter each channel by itself, project to `channels`.
 int depthwise(GraphBuilder& g, const std::string& p, int x, int channels, int width, int stride, bool residual) {
   int y = conv_block(g, p + ".layers.0", x, {.channels = width, .kernel = 1});
-  y = conv_block(g, p + ".layers.1", y, {.channels = width, .kernel = 3, .stride = stride, .padding = 1, .groups = width});
+  y = conv_block(g, p + ".layers.1", y,
+                 {.channels = width, .kernel = 3, .stride = stride, .padding = 1, .groups = width});
   y = linear_block(g, p + ".layers.2", y, {.channels = channels, .kernel = 1});
   return residual ? g.add(p + ".add", x, y) : y;
 }
@@ -124,19 +127,24 @@ void check(const BackboneOptions& o) {
                 std::to_string(o.input), "112 is the field's size"});
   }
   if (o.embedding < 1 || o.embedding > kLargestEmbedding) {
-    fail_usage({"embedding size out of range", "backbone " + o.name, "1 to 65536", std::to_string(o.embedding), "512 is usual"});
+    fail_usage({"embedding size out of range", "backbone " + o.name, "1 to 65536", std::to_string(o.embedding),
+                "512 is usual"});
   }
   if (!(o.dropout >= 0 && o.dropout < 1)) {
-    fail_usage({"dropout out of range", "backbone " + o.name, "a probability in [0, 1)", std::to_string(o.dropout), ""});
+    fail_usage(
+        {"dropout out of range", "backbone " + o.name, "a probability in [0, 1)", std::to_string(o.dropout), ""});
   }
 }
 
 // The shortest text that reads back as the same double.
 std::string number(double value) { return nlohmann::json(value).dump(); }
 
-template <class Net> Graph finish(const Net& net, const BackboneOptions& o) {
+template <class Net>
+Graph finish(const Net& net, const BackboneOptions& o) {
   Graph graph = build(net, o);
-  graph.options = {{"name", o.name}, {"input", std::to_string(o.input)}, {"embedding", std::to_string(o.embedding)},
+  graph.options = {{"name", o.name},
+                   {"input", std::to_string(o.input)},
+                   {"embedding", std::to_string(o.embedding)},
                    {"dropout", number(o.dropout)}};
   return graph;
 }
@@ -151,7 +159,8 @@ Graph build_backbone(const BackboneOptions& options) {
     if (options.name != net.name) continue;
     check(options);
     if (options.dropout > 0) {
-      fail_usage({"this backbone has no dropout", "backbone " + options.name, "dropout 0", number(options.dropout), ""});
+      fail_usage(
+          {"this backbone has no dropout", "backbone " + options.name, "dropout 0", number(options.dropout), ""});
     }
     return finish(net, options);
   }
@@ -166,7 +175,9 @@ std::vector<std::string> backbone_names() {
 }
 
 std::string backbone_json(const BackboneOptions& o) {
-  return nlohmann::ordered_json{{"name", o.name}, {"input", o.input}, {"embedding", o.embedding}, {"dropout", o.dropout}}.dump();
+  return nlohmann::ordered_json{
+      {"name", o.name}, {"input", o.input}, {"embedding", o.embedding}, {"dropout", o.dropout}}
+      .dump();
 }
 
 BackboneOptions backbone_from_json(const std::string& json, const std::string& where) {
@@ -179,8 +190,8 @@ BackboneOptions backbone_from_json(const std::string& json, const std::string& w
     o.dropout = j.value("dropout", 0.0);
     return o;
   } catch (const nlohmann::json::exception&) {
-    fail_data({"description of the backbone cannot be read", where, R"({"name":"mbf","input":112,"embedding":512,"dropout":0.0})",
-               json.substr(0, 80), ""});
+    fail_data({"description of the backbone cannot be read", where,
+               R"({"name":"mbf","input":112,"embedding":512,"dropout":0.0})", json.substr(0, 80), ""});
   }
 }
 

@@ -9,10 +9,10 @@
 namespace likeness::model {
 
 struct BackboneOptions {
-  std::string name = "mbf";   // r18 r34 r50 r100 r200 mbf mbf_large
-  int input = 112;            // pixels, a multiple of 16; mbf's global depthwise kernel becomes input/16
-  int embedding = 512;        // D
-  double dropout = 0;         // iresnet only, in front of its Linear
+  std::string name = "mbf";  // r18 r34 r50 r100 r200 mbf mbf_large
+  int input = 112;           // pixels, a multiple of 16; mbf's global depthwise kernel becomes input/16
+  int embedding = 512;       // D
+  double dropout = 0;        // iresnet only, in front of its Linear
   bool operator==(const BackboneOptions&) const = default;
 };
 

@@ -25,7 +25,9 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-struct Range { double low, high; };
+struct Range {
+  double low, high;
+};
 
 std::int64_t inputs_per_output(const TensorSpec& spec) { return element_count(spec.shape) / spec.shape[0]; }
 
@@ -49,7 +51,8 @@ WeightTensor zero_count(const TensorSpec& spec) {
   return WeightTensor::i64(spec.shape, &zero);
 }
 
-template <class Draw> WeightTensor drawn(const TensorSpec& spec, Draw draw) {
+template <class Draw>
+WeightTensor drawn(const TensorSpec& spec, Draw draw) {
   std::vector<float> values(static_cast<std::size_t>(element_count(spec.shape)));
   for (float& v : values) v = static_cast<float>(draw());
   return WeightTensor::f32(spec.shape, values.data());

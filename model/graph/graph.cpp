@@ -12,7 +12,8 @@ namespace {
 constexpr std::int64_t kLargestSize = 1 << 20;
 
 [[noreturn]] void refuse(const Graph& graph, const std::string& node, std::string expected, std::string got) {
-  fail_data({"network cannot be built", graph.architecture + ", node " + node, std::move(expected), std::move(got), ""});
+  fail_data(
+      {"network cannot be built", graph.architecture + ", node " + node, std::move(expected), std::move(got), ""});
 }
 
 }  // namespace
@@ -34,14 +35,22 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 
 const char* op_name(Op op) {
   switch (op) {
-    case Op::kInput: return "Input";
-    case Op::kConv: return "Conv";
-    case Op::kBatchNorm: return "BatchNorm";
-    case Op::kPRelu: return "PRelu";
-    case Op::kAdd: return "Add";
-    case Op::kFlatten: return "Flatten";
-    case Op::kLinear: return "Linear";
-    case Op::kDropout: return "Dropout";
+    case Op::kInput:
+      return "Input";
+    case Op::kConv:
+      return "Conv";
+    case Op::kBatchNorm:
+      return "BatchNorm";
+    case Op::kPRelu:
+      return "PRelu";
+    case Op::kAdd:
+      return "Add";
+    case Op::kFlatten:
+      return "Flatten";
+    case Op::kLinear:
+      return "Linear";
+    case Op::kDropout:
+      return "Dropout";
   }
   LIKENESS_ASSERT(false);
   return "";
@@ -117,7 +126,8 @@ int GraphBuilder::conv(const std::string& prefix, int x, Conv c, int kernel_h, i
   }
   if (in[0] % c.groups != 0 || c.channels % c.groups != 0) {
     refuse(graph_, prefix, "groups that divide input and output channels",
-           std::to_string(c.groups) + " groups, " + std::to_string(in[0]) + " -> " + std::to_string(c.channels) + " channels");
+           std::to_string(c.groups) + " groups, " + std::to_string(in[0]) + " -> " + std::to_string(c.channels) +
+               " channels");
   }
   const std::int64_t free_h = in[1] + 2 * c.padding - kernel_h, free_w = in[2] + 2 * c.padding - kernel_w;
   if (free_h < 0 || free_w < 0) {
@@ -161,7 +171,8 @@ int GraphBuilder::prelu(const std::string& prefix, int x) {
 }
 
 int GraphBuilder::add(const std::string& name, int a, int b) {
-  if (shape(a) != shape(b)) refuse(graph_, name, "two inputs of equal shape", shape_text(shape(a)) + " and " + shape_text(shape(b)));
+  if (shape(a) != shape(b))
+    refuse(graph_, name, "two inputs of equal shape", shape_text(shape(a)) + " and " + shape_text(shape(b)));
   return add_node({.op = Op::kAdd, .name = name, .inputs = {a, b}, .shape = shape(a)});
 }
 
@@ -173,7 +184,8 @@ int GraphBuilder::flatten(const std::string& name, int x) {
 int GraphBuilder::linear(const std::string& prefix, int x, std::int64_t features, bool bias) {
   const std::vector<std::int64_t> in = shape(x);
   if (in.size() != 1) refuse(graph_, prefix, "a vector [D]", shape_text(in));
-  if (features < 1 || features > kLargestSize) refuse(graph_, prefix, "a positive number of features", std::to_string(features));
+  if (features < 1 || features > kLargestSize)
+    refuse(graph_, prefix, "a positive number of features", std::to_string(features));
   Node node{.op = Op::kLinear, .name = prefix, .prefix = prefix, .inputs = {x}};
   node.bias = bias;
   node.shape = {features};
@@ -202,7 +214,8 @@ Graph GraphBuilder::finish(int output) {
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const bool is_output = static_cast<int>(i) == output;
     if (is_output != (uses[i] == 0)) {
-      refuse(graph_, graph_.nodes[i].name, "every node but the output to be used", is_output ? "a used output" : "an unused node");
+      refuse(graph_, graph_.nodes[i].name, "every node but the output to be used",
+             is_output ? "a used output" : "an unused node");
     }
   }
   LIKENESS_ASSERT(output == static_cast<int>(graph_.nodes.size()) - 1);

@@ -1,5 +1,5 @@
-// A network as a plain value: nodes and named parameters. Every consumer reads this: the trainer's module, the interpreter,
-// ONNX in and out, counts, quantisation. Plain data: copy it, share it between threads for reading.
+// A network as a plain value: nodes and named parameters. Every consumer reads this: the trainer's module, the
+// interpreter, ONNX in and out, counts, quantisation. Plain data: copy it, share it between threads for reading.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,21 @@ const char* op_name(Op op);  // "Conv", "BatchNorm", …
 
 // A node's output is the edge of the same name. Feature maps are [B,C,H,W], vectors [B,D].
 //   Conv       y = conv2d(x, weight [O,I/groups,kh,kw]) (+ bias [O])
-//   BatchNorm  y = weight (x - running_mean) / sqrt(running_var + epsilon) + bias, per channel (or per column of a vector)
+//   BatchNorm  y = weight (x - running_mean) / sqrt(running_var + epsilon) + bias, per channel or vector element
 //   PRelu      y = x >= 0 ? x : weight[c] x
 //   Linear     y = x weight^T (+ bias), weight [O,I]
 //   Dropout    identity in evaluation mode
 struct Node {
   Op op = Op::kInput;
-  std::string name{};               // unique in the graph; equals `prefix` for nodes that have parameters
-  std::string prefix{};             // of its parameters: arcface_torch's names ("layer1.0.conv1"); empty without parameters
-  std::vector<int> inputs{};        // indices of earlier nodes
+  std::string name{};         // unique in the graph; equals `prefix` for nodes that have parameters
+  std::string prefix{};       // of its parameters: arcface_torch's names ("layer1.0.conv1"); empty without parameters
+  std::vector<int> inputs{};  // indices of earlier nodes
   // Conv: kernel, stride, padding, groups; Linear and Conv: bias
   int kernel_h = 0, kernel_w = 0, stride = 1, padding = 0, groups = 1;
   bool bias = false;
-  double epsilon = 1e-5, momentum = 0.1;  // BatchNorm, PyTorch's convention: running = (1 - momentum) running + momentum batch
-  double dropout = 0;               // probability of a zero
+  // BatchNorm, in PyTorch's convention: running = (1 - momentum) running + momentum batch
+  double epsilon = 1e-5, momentum = 0.1;
+  double dropout = 0;  // probability of a zero
   // shape of the output without the batch: {C,H,W} or {D}
   std::vector<std::int64_t> shape{};
 
@@ -42,31 +43,42 @@ std::string shape_text(const std::vector<std::int64_t>& shape);      // "[64,3,3
 struct TensorSpec {
   std::string name;
   std::vector<std::int64_t> shape;
-  bool parameter = true;   // false: a buffer (running statistics)
-  bool trainable = true;   // false for buffers and for iresnet's frozen "features.weight"
-  bool integer = false;    // "num_batches_tracked": i64 scalar
+  bool parameter = true;  // false: a buffer (running statistics)
+  bool trainable = true;  // false for buffers and for iresnet's frozen "features.weight"
+  bool integer = false;   // "num_batches_tracked": i64 scalar
   bool operator==(const TensorSpec&) const = default;
 };
 
 struct Graph {
-  std::string architecture;         // "mbf", "r50", …; "onnx" for a graph read from a foreign file
+  std::string architecture;                    // "mbf", "r50", …; "onnx" for a graph read from a foreign file
   std::map<std::string, std::string> options;  // what build_backbone was given, as text, so that a file can rebuild it
-  std::vector<Node> nodes;          // topological; nodes[0] is the input, the last is the output
-  std::vector<TensorSpec> tensors;  // state dict order
+  std::vector<Node> nodes;                     // topological; nodes[0] is the input, the last is the output
+  std::vector<TensorSpec> tensors;             // state dict order
   std::int64_t input_height = 0, input_width = 0, dimension = 0;
 
   std::int64_t parameter_count() const;
   std::int64_t trainable_parameter_count() const;
-  struct Macs { std::int64_t conv = 0, linear = 0, attention = 0; std::int64_t total() const { return conv + linear + attention; } };
+  struct Macs {
+    std::int64_t conv = 0, linear = 0, attention = 0;
+    std::int64_t total() const { return conv + linear + attention; }
+  };
   Macs macs() const;  // weight products for one picture: no bias, batch norm or PReLU
 };
 
 // Reads like algebra: x = g.conv("conv1", x, {64, 3}); x = g.batch_norm("bn1", x); x = g.prelu("prelu", x);
-// Every call infers the output's shape and declares the node's tensors, in PyTorch's order, so the order of calls is the order
-// of the state dict. Impossible shapes, repeated names and unused nodes are kData naming the node: graphs come from files too.
+// Every call infers the output's shape and declares the node's tensors, in PyTorch's order, so the order of calls is
+// the order of the state dict. Impossible shapes, repeated names and unused nodes are kData naming the node: graphs
+// come from files too.
 class GraphBuilder {
  public:
-  struct Conv { std::int64_t channels; int kernel; int stride = 1; int padding = 0; std::int64_t groups = 1; bool bias = false; };
+  struct Conv {
+    std::int64_t channels;
+    int kernel;
+    int stride = 1;
+    int padding = 0;
+    std::int64_t groups = 1;
+    bool bias = false;
+  };
   GraphBuilder(std::string architecture, std::int64_t height, std::int64_t width);
   int input() const { return 0; }
   int conv(const std::string& prefix, int x, Conv c);

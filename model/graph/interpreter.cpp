@@ -25,9 +25,10 @@ struct Panel {
   double* data;
 };
 
-// The panel's columns are output pixels [first, first + pixels); its rows run over (channel of the group, kernel row, kernel column).
-void pack(const Node& node, const std::vector<std::int64_t>& in, const double* group, std::int64_t channels, std::int64_t first,
-          int pixels, double* panel) {
+// The panel's columns are output pixels [first, first + pixels); its rows run over (channel of the group, kernel row,
+// kernel column).
+void pack(const Node& node, const std::vector<std::int64_t>& in, const double* group, std::int64_t channels,
+          std::int64_t first, int pixels, double* panel) {
   std::int64_t top[kPanel], left[kPanel];
   for (int j = 0; j < kPanel; ++j) {
     const std::int64_t pixel = first + std::min(j, pixels - 1);
@@ -49,7 +50,8 @@ void pack(const Node& node, const std::vector<std::int64_t>& in, const double* g
 }
 
 // f(channel, x, y, size) over the contiguous values of every channel of every picture.
-template <class F> void each_channel(const Node& node, std::int64_t batch, int threads, const Values& x, Values* y, F f) {
+template <class F>
+void each_channel(const Node& node, std::int64_t batch, int threads, const Values& x, Values* y, F f) {
   const std::int64_t channels = node.shape[0], size = element_count(node.shape) / channels;
   y->resize(x.size());
   parallel_for(static_cast<std::size_t>(batch * channels), 64, threads, [&](std::size_t begin, std::size_t end) {
@@ -57,14 +59,16 @@ template <class F> void each_channel(const Node& node, std::int64_t batch, int t
   });
 }
 
-void batch_norm(const Node& node, const std::vector<Values>& p, const Values& x, std::int64_t batch, int threads, Values* y) {
+void batch_norm(const Node& node, const std::vector<Values>& p, const Values& x, std::int64_t batch, int threads,
+                Values* y) {
   each_channel(node, batch, threads, x, y, [&](std::size_t c, const double* in, double* out, std::int64_t size) {
     const double scale = p[0][c] / std::sqrt(p[3][c] + node.epsilon), mean = p[2][c], bias = p[1][c];
     for (std::int64_t i = 0; i < size; ++i) out[i] = (in[i] - mean) * scale + bias;
   });
 }
 
-void prelu(const Node& node, const std::vector<Values>& p, const Values& x, std::int64_t batch, int threads, Values* y) {
+void prelu(const Node& node, const std::vector<Values>& p, const Values& x, std::int64_t batch, int threads,
+           Values* y) {
   each_channel(node, batch, threads, x, y, [&](std::size_t c, const double* in, double* out, std::int64_t size) {
     const double slope = p[0][c];
     for (std::int64_t i = 0; i < size; ++i) out[i] = in[i] >= 0 ? in[i] : slope * in[i];
@@ -74,13 +78,17 @@ void prelu(const Node& node, const std::vector<Values>& p, const Values& x, std:
 std::vector<const char*> parameters_of(const Node& node) {
   switch (node.op) {
     case Op::kConv:
-    case Op::kLinear: return node.bias ? std::vector<const char*>{"weight", "bias"} : std::vector<const char*>{"weight"};
-    case Op::kBatchNorm: return {"weight", "bias", "running_mean", "running_var"};
-    case Op::kPRelu: return {"weight"};
+    case Op::kLinear:
+      return node.bias ? std::vector<const char*>{"weight", "bias"} : std::vector<const char*>{"weight"};
+    case Op::kBatchNorm:
+      return {"weight", "bias", "running_mean", "running_var"};
+    case Op::kPRelu:
+      return {"weight"};
     case Op::kInput:
     case Op::kAdd:
     case Op::kFlatten:
-    case Op::kDropout: break;
+    case Op::kDropout:
+      break;
   }
   return {};
 }
@@ -98,8 +106,8 @@ Interpreter::Interpreter(Graph graph, const Weights& weights, const std::string&
   }
 }
 
-void Interpreter::conv(const Node& node, const std::vector<Values>& params, const Values& x, std::int64_t batch, int threads,
-                       Values* y) const {
+void Interpreter::conv(const Node& node, const std::vector<Values>& params, const Values& x, std::int64_t batch,
+                       int threads, Values* y) const {
   const std::vector<std::int64_t>& in = graph_.nodes[node.inputs[0]].shape;
   const std::int64_t channels = in[0] / node.groups, rows = node.shape[0] / node.groups;
   const std::int64_t pixels = node.shape[1] * node.shape[2], panels = (pixels + kPanel - 1) / kPanel;
@@ -111,19 +119,25 @@ void Interpreter::conv(const Node& node, const std::vector<Values>& params, cons
     const Panel panel(depth);
     for (std::size_t w = begin; w < end; ++w) {
       const std::int64_t first = static_cast<std::int64_t>(w % panels) * kPanel;
-      const std::int64_t group = static_cast<std::int64_t>(w / panels);  // over pictures and groups: both are contiguous
+      const std::int64_t group =
+          static_cast<std::int64_t>(w / panels);  // over pictures and groups: both are contiguous
       const int width = static_cast<int>(std::min<std::int64_t>(kPanel, pixels - first));
       pack(node, in, x.data() + group * channels * in[1] * in[2], channels, first, width, panel.data);
       const std::int64_t row = group % node.groups * rows;
-      multiply({.weights = params[0].data() + row * depth, .panel = panel.data,
-                .bias = node.bias ? params[1].data() + row : nullptr, .depth = depth, .rows = rows, .out_stride = pixels,
-                .pixels = width, .out = y->data() + group * rows * pixels + first});
+      multiply({.weights = params[0].data() + row * depth,
+                .panel = panel.data,
+                .bias = node.bias ? params[1].data() + row : nullptr,
+                .depth = depth,
+                .rows = rows,
+                .out_stride = pixels,
+                .pixels = width,
+                .out = y->data() + group * rows * pixels + first});
     }
   });
 }
 
-void Interpreter::linear(const Node& node, const std::vector<Values>& params, const Values& x, std::int64_t batch, int threads,
-                         Values* y) const {
+void Interpreter::linear(const Node& node, const std::vector<Values>& params, const Values& x, std::int64_t batch,
+                         int threads, Values* y) const {
   const std::int64_t inputs = graph_.nodes[node.inputs[0]].shape[0], outputs = node.shape[0];
   y->resize(static_cast<std::size_t>(batch * outputs));
   // Here the panel's columns are pictures, so a batch reads the weights once.
@@ -136,9 +150,13 @@ void Interpreter::linear(const Node& node, const std::vector<Values>& params, co
     }
     parallel_for(static_cast<std::size_t>(outputs), 64, threads, [&](std::size_t begin, std::size_t end) {
       const std::int64_t row = static_cast<std::int64_t>(begin);
-      multiply({.weights = params[0].data() + row * inputs, .panel = panel.data,
-                .bias = node.bias ? params[1].data() + row : nullptr, .depth = inputs,
-                .rows = static_cast<std::int64_t>(end) - row, .out_stride = kPanel, .pixels = width,
+      multiply({.weights = params[0].data() + row * inputs,
+                .panel = panel.data,
+                .bias = node.bias ? params[1].data() + row : nullptr,
+                .depth = inputs,
+                .rows = static_cast<std::int64_t>(end) - row,
+                .out_stride = kPanel,
+                .pixels = width,
                 .out = columns.data() + row * kPanel});
     });
     for (std::int64_t o = 0; o < outputs; ++o) {
@@ -149,7 +167,8 @@ void Interpreter::linear(const Node& node, const std::vector<Values>& params, co
 
 std::vector<double> Interpreter::run(const std::vector<double>& input, std::int64_t batch, int threads,
                                      std::vector<std::vector<double>>* taps) const {
-  LIKENESS_ASSERT(batch >= 1 && static_cast<std::int64_t>(input.size()) == batch * element_count(graph_.nodes[0].shape));
+  LIKENESS_ASSERT(batch >= 1 &&
+                  static_cast<std::int64_t>(input.size()) == batch * element_count(graph_.nodes[0].shape));
   threads = resolve_threads(threads);
   const int last = static_cast<int>(graph_.nodes.size()) - 1;
   std::vector<Values> values(graph_.nodes.size());
@@ -158,17 +177,28 @@ std::vector<double> Interpreter::run(const std::vector<double>& input, std::int6
     const Node& node = graph_.nodes[i];
     const Values& x = values[node.inputs[0]];
     switch (node.op) {
-      case Op::kConv: conv(node, params_[i], x, batch, threads, &values[i]); break;
-      case Op::kLinear: linear(node, params_[i], x, batch, threads, &values[i]); break;
-      case Op::kBatchNorm: batch_norm(node, params_[i], x, batch, threads, &values[i]); break;
-      case Op::kPRelu: prelu(node, params_[i], x, batch, threads, &values[i]); break;
+      case Op::kConv:
+        conv(node, params_[i], x, batch, threads, &values[i]);
+        break;
+      case Op::kLinear:
+        linear(node, params_[i], x, batch, threads, &values[i]);
+        break;
+      case Op::kBatchNorm:
+        batch_norm(node, params_[i], x, batch, threads, &values[i]);
+        break;
+      case Op::kPRelu:
+        prelu(node, params_[i], x, batch, threads, &values[i]);
+        break;
       case Op::kAdd:
         values[i] = x;
         std::transform(x.begin(), x.end(), values[node.inputs[1]].begin(), values[i].begin(), std::plus<>());
         break;
       case Op::kFlatten:
-      case Op::kDropout: values[i] = x; break;
-      case Op::kInput: LIKENESS_ASSERT(false);
+      case Op::kDropout:
+        values[i] = x;
+        break;
+      case Op::kInput:
+        LIKENESS_ASSERT(false);
     }
     for (int used : node.inputs) {
       if (taps == nullptr && last_use_[used] == i) Values().swap(values[used]);

@@ -8,8 +8,9 @@ namespace likeness::model {
 inline constexpr int kPanel = 8;  // pixels in a panel: one 512-bit register of doubles
 
 // out[r * out_stride + j] = bias[r] + sum over i of weights[r * depth + i] * panel[i * kPanel + j]
-// for r in [0, rows) and j in [0, pixels); bias may be null. Columns of the panel beyond `pixels` are computed and dropped.
-// Terms are added in the order of i whatever the machine; only fused multiply-add rounds differently (1e-16 per term).
+// for r in [0, rows) and j in [0, pixels); bias may be null. Columns of the panel beyond `pixels` are computed and
+// dropped. Terms are added in the order of i whatever the machine; only fused multiply-add rounds differently (1e-16
+// per term).
 struct PanelProduct {
   const double* weights;
   const double* panel;
@@ -22,7 +23,10 @@ void multiply(const PanelProduct& product);
 
 // The variants this machine can run, best first: "avx512", "avx2", "scalar". multiply() uses the first.
 using Multiply = void (*)(const PanelProduct&);
-struct MultiplyVariant { const char* name; Multiply run; };
+struct MultiplyVariant {
+  const char* name;
+  Multiply run;
+};
 const MultiplyVariant* multiply_variants(int* count);
 
 }  // namespace likeness::model

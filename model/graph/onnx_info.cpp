@@ -24,7 +24,8 @@ onnx::ModelProto parse_model(std::span<const std::byte> bytes, const std::string
   onnx::ModelProto model;
   const bool fits = bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max());
   if (!fits || !model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model.has_graph()) {
-    fail_data({"not an ONNX model", where, "an ONNX protobuf of at most 2 GiB with a graph", std::to_string(bytes.size()) + " bytes that are none", ""});
+    fail_data({"not an ONNX model", where, "an ONNX protobuf of at most 2 GiB with a graph",
+               std::to_string(bytes.size()) + " bytes that are none", ""});
   }
   return model;
 }
@@ -45,7 +46,8 @@ OnnxInfo onnx_info(std::span<const std::byte> bytes, const std::string& where) {
   }
   if (inputs.size() != 1 || model.graph().output_size() != 1) {
     fail_data({"not an embedding network", where, "one input and one output",
-               std::to_string(inputs.size()) + " inputs, " + std::to_string(model.graph().output_size()) + " outputs", ""});
+               std::to_string(inputs.size()) + " inputs, " + std::to_string(model.graph().output_size()) + " outputs",
+               ""});
   }
   info.input = inputs[0]->name();
   info.output = model.graph().output(0).name();

@@ -8,8 +8,11 @@
 namespace likeness::model {
 
 OnnxNode::OnnxNode(const onnx::NodeProto& node, int index, const std::string& where)
-    : node_(node), name_(node.name().empty() ? node.op_type() + '_' + std::to_string(index) : node.name()), where_(where) {
-  if (!node.domain().empty() && node.domain() != "ai.onnx") refuse("an operator of ONNX itself", "domain " + node.domain());
+    : node_(node),
+      name_(node.name().empty() ? node.op_type() + '_' + std::to_string(index) : node.name()),
+      where_(where) {
+  if (!node.domain().empty() && node.domain() != "ai.onnx")
+    refuse("an operator of ONNX itself", "domain " + node.domain());
   if (node.output_size() != 1) refuse("one output", std::to_string(node.output_size()));
 }
 
@@ -19,7 +22,8 @@ void OnnxNode::refuse(const std::string& expected, const std::string& got) const
 
 void OnnxNode::expect_inputs(int fewest, int most) const {
   if (node_.input_size() >= fewest && node_.input_size() <= most) return;
-  refuse("from " + std::to_string(fewest) + " to " + std::to_string(most) + " inputs", std::to_string(node_.input_size()));
+  refuse("from " + std::to_string(fewest) + " to " + std::to_string(most) + " inputs",
+         std::to_string(node_.input_size()));
 }
 
 void OnnxNode::expect_attributes(const std::set<std::string>& known) const {

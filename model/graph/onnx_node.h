@@ -27,8 +27,8 @@ class OnnxNode {
   void expect_attributes(const std::set<std::string>& known) const;
 
   std::int64_t integer(const char* name, std::int64_t fallback) const;
-  // Attributes are stored as f32; the result is the shortest decimal that gives that f32, which is what the author wrote:
-  // 1e-05, not 9.99999974e-06.
+  // Attributes are stored as f32; the result is the shortest decimal that gives that f32, which is what the author
+  // wrote: 1e-05, not 9.99999974e-06.
   double real(const char* name, double fallback) const;
   std::string text(const char* name, const std::string& fallback) const;
   // A list of `count` equal values; others are refused.

@@ -8,8 +8,8 @@
 
 namespace likeness::model {
 
-inline constexpr const char* kInputName = "data";   // hard-coded by some consumers, as is
-inline constexpr const char* kOutputName = "fc1";   // this one
+inline constexpr const char* kInputName = "data";  // hard-coded by some consumers, as is
+inline constexpr const char* kOutputName = "fc1";  // this one
 inline constexpr const char* kContractKey = "likeness.contract";
 inline constexpr const char* kBackboneKey = "likeness.backbone";
 

@@ -16,10 +16,11 @@ constexpr std::int64_t kOldestOpset = 9;  // before it BatchNormalization had ot
 
 class Reader {
  public:
-  Reader(const onnx::GraphProto& in, const OnnxInfo& info, const std::string& where) : in_(in), where_(where), info_(info),
-      builder_("onnx", size(info, 2), size(info, 3)) {
+  Reader(const onnx::GraphProto& in, const OnnxInfo& info, const std::string& where)
+      : in_(in), where_(where), info_(info), builder_("onnx", size(info, 2), size(info, 3)) {
     if (info.opset < kOldestOpset) refuse_file("opset 9 or later", "opset " + std::to_string(info.opset));
-    if (info.input_shape.size() != 4 || info.input_shape[1] != 3 || info.input_shape[2] < 1 || info.input_shape[3] < 1) {
+    if (info.input_shape.size() != 4 || info.input_shape[1] != 3 || info.input_shape[2] < 1 ||
+        info.input_shape[3] < 1) {
       refuse_file("an input [batch,3,height,width] of fixed height and width", "another shape");
     }
     for (const onnx::TensorProto& t : in.initializer()) {
@@ -156,15 +157,18 @@ class Reader {
 
   WeightTensor parameter(const OnnxNode& node, int i) const {
     const auto it = initializers_.find(node.input(i));
-    if (it == initializers_.end()) node.refuse("an initializer as input " + std::to_string(i), "\"" + node.input(i) + "\"");
+    if (it == initializers_.end())
+      node.refuse("an initializer as input " + std::to_string(i), "\"" + node.input(i) + "\"");
     const onnx::TensorProto& t = *it->second;
     WeightTensor out;
     std::size_t elements = 1;
     for (std::int64_t n : t.dims()) {
-      if (n < 1 || __builtin_mul_overflow(elements, static_cast<std::size_t>(n), &elements)) node.refuse("positive sizes", t.name());
+      if (n < 1 || __builtin_mul_overflow(elements, static_cast<std::size_t>(n), &elements))
+        node.refuse("positive sizes", t.name());
       out.shape.push_back(n);
     }
-    if (t.data_location() == onnx::TensorProto::EXTERNAL) node.refuse("weights inside the file", t.name() + " in another file");
+    if (t.data_location() == onnx::TensorProto::EXTERNAL)
+      node.refuse("weights inside the file", t.name() + " in another file");
     if (t.data_type() != onnx::TensorProto::FLOAT) node.refuse("f32 weights", t.name() + " of another type");
     const bool raw = t.has_raw_data();
     const std::size_t bytes = raw ? t.raw_data().size() : static_cast<std::size_t>(t.float_data_size()) * sizeof(float);
@@ -180,13 +184,15 @@ class Reader {
     WeightTensor out{t.dtype, {t.shape[1], t.shape[0]}, std::vector<std::byte>(t.data.size())};
     for (std::int64_t r = 0; r < t.shape[0]; ++r) {
       for (std::int64_t c = 0; c < t.shape[1]; ++c) {
-        std::memcpy(&out.data[(c * t.shape[0] + r) * sizeof(float)], &t.data[(r * t.shape[1] + c) * sizeof(float)], sizeof(float));
+        std::memcpy(&out.data[(c * t.shape[0] + r) * sizeof(float)], &t.data[(r * t.shape[1] + c) * sizeof(float)],
+                    sizeof(float));
       }
     }
     return out;
   }
 
-  void keep(const OnnxNode& node, const std::string& name, WeightTensor tensor, const std::vector<std::int64_t>& shape) {
+  void keep(const OnnxNode& node, const std::string& name, WeightTensor tensor,
+            const std::vector<std::int64_t>& shape) {
     if (tensor.shape != shape) node.refuse(name + " " + shape_text(shape), shape_text(tensor.shape));
     weights_.tensors[name] = std::move(tensor);
   }
@@ -219,8 +225,8 @@ class Reader {
   std::set<std::string> names_;
 };
 
-// A file of ours names its backbone: the graph read from the nodes must be that one, and gets back what ONNX cannot hold
-// (dropout, frozen parameters, the exact epsilon).
+// A file of ours names its backbone: the graph read from the nodes must be that one, and gets back what ONNX cannot
+// hold (dropout, frozen parameters, the exact epsilon).
 void restore_backbone(OnnxModel* model, const std::string& where) {
   const auto json = model->metadata.find(kBackboneKey);
   if (json == model->metadata.end()) return;
@@ -231,7 +237,8 @@ void restore_backbone(OnnxModel* model, const std::string& where) {
   for (std::size_t i = 0; i < std::max(expected.nodes.size(), model->graph.nodes.size()); ++i) {
     const bool both = i < expected.nodes.size() && i < model->graph.nodes.size();
     Node node = both ? model->graph.nodes[i] : Node{};
-    if (both && static_cast<float>(node.epsilon) == static_cast<float>(expected.nodes[i].epsilon)) node.epsilon = expected.nodes[i].epsilon;
+    if (both && static_cast<float>(node.epsilon) == static_cast<float>(expected.nodes[i].epsilon))
+      node.epsilon = expected.nodes[i].epsilon;
     if (both && node == expected.nodes[i]) continue;
     fail_data({"ONNX file is not the network it says it is", where + ", node " + std::to_string(i),
                i < expected.nodes.size() ? options.name + "'s " + expected.nodes[i].name : "no more nodes",

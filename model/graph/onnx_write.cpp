@@ -39,7 +39,8 @@ void set_float(onnx::NodeProto* node, const char* name, double value) {
 // Writes one graph's nodes and initializers.
 class Writer {
  public:
-  Writer(const Graph& graph, const Weights& weights, onnx::GraphProto* out) : graph_(graph), weights_(weights), out_(out) {}
+  Writer(const Graph& graph, const Weights& weights, onnx::GraphProto* out)
+      : graph_(graph), weights_(weights), out_(out) {}
 
   void write() {
     edges_.resize(graph_.nodes.size());
@@ -84,7 +85,9 @@ class Writer {
         proto->set_op_type("PRelu");
         add_parameter(proto, node, "weight", node.shape.size() == 3);  // [C,1,1]: the slope's shape all engines run
         break;
-      case Op::kAdd: proto->set_op_type("Add"); break;
+      case Op::kAdd:
+        proto->set_op_type("Add");
+        break;
       case Op::kFlatten:
         proto->set_op_type("Flatten");  // never Reshape to a fixed size: that is how exported files lose their batch
         set_int(proto, "axis", 1);
@@ -98,7 +101,8 @@ class Writer {
         if (node.bias) add_parameter(proto, node, "bias");
         break;
       case Op::kInput:
-      case Op::kDropout: LIKENESS_ASSERT(false);
+      case Op::kDropout:
+        LIKENESS_ASSERT(false);
     }
   }
 
@@ -153,8 +157,10 @@ std::map<std::string, std::string> metadata_of(const Graph& graph, const ModelCo
   m["Image.BitmapPixelFormat"] = contract.preprocess.order == "bgr" ? "Bgr8" : "Rgb8";
   m["Image.ColorSpaceGamma"] = "SRGB";
   const auto all = [](const std::array<double, 3>& values, double x) { return values == std::array{x, x, x}; };
-  if (all(contract.preprocess.mean, 127.5) && all(contract.preprocess.std, 127.5)) m["Image.NominalPixelRange"] = "Normalized_1_1";
-  if (all(contract.preprocess.mean, 0) && all(contract.preprocess.std, 1)) m["Image.NominalPixelRange"] = "NominalRange_0_255";
+  if (all(contract.preprocess.mean, 127.5) && all(contract.preprocess.std, 127.5))
+    m["Image.NominalPixelRange"] = "Normalized_1_1";
+  if (all(contract.preprocess.mean, 0) && all(contract.preprocess.std, 1))
+    m["Image.NominalPixelRange"] = "NominalRange_0_255";
   return m;
 }
 
@@ -162,7 +168,8 @@ std::map<std::string, std::string> metadata_of(const Graph& graph, const ModelCo
 void check(onnx::ModelProto* model, const std::string& name) {
   try {
     onnx::checker::check_model(*model);
-    onnx::shape_inference::InferShapes(*model, onnx::OpSchemaRegistry::Instance(), {/*check_type=*/true, /*strict=*/1, /*data_prop=*/true});
+    onnx::shape_inference::InferShapes(*model, onnx::OpSchemaRegistry::Instance(),
+                                       {/*check_type=*/true, /*strict=*/1, /*data_prop=*/true});
   } catch (const std::exception& e) {
     std::string why = e.what();
     std::replace(why.begin(), why.end(), '\n', ' ');

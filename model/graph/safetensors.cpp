@@ -19,9 +19,13 @@ using Json = nlohmann::ordered_json;
 // The format's own limit; it keeps a hostile length from being believed.
 constexpr std::uint64_t kLongestHeader = 100'000'000;
 
-struct Type { const char* name; std::int64_t size; };
-constexpr Type kTypes[] = {{"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4}, {"F16", 2}, {"BF16", 2},
-                           {"I16", 2}, {"U16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+struct Type {
+  const char* name;
+  std::int64_t size;
+};
+constexpr Type kTypes[] = {{"F64", 8},     {"I64", 8},     {"U64", 8},  {"F32", 4}, {"I32", 4},
+                           {"U32", 4},     {"F16", 2},     {"BF16", 2}, {"I16", 2}, {"U16", 2},
+                           {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I8", 1},   {"U8", 1},  {"BOOL", 1}};
 
 std::int64_t type_size(const std::string& dtype) {
   for (const Type& t : kTypes) {
@@ -50,7 +54,9 @@ Json parse_header(std::string_view text, const std::string& where) {
   return header;
 }
 
-struct Extent { std::uint64_t begin, end; };
+struct Extent {
+  std::uint64_t begin, end;
+};
 
 // The entry's dtype and shape into `tensor`; returns where its bytes lie.
 Extent parse_entry(const Json& entry, const std::string& where, WeightTensor* tensor) {
@@ -60,23 +66,27 @@ Extent parse_entry(const Json& entry, const std::string& where, WeightTensor* te
     const std::int64_t size = type_size(tensor->dtype);
     if (size == 0) refuse(where, "a known dtype", tensor->dtype);
     std::uint64_t bytes = static_cast<std::uint64_t>(size);
-    for (const Json& n : entry.at("shape")) {
+    const Json& shape = entry.at("shape");
+    if (!shape.is_array()) refuse(where, "a shape [sizes]", shape.dump().substr(0, 80));
+    for (const Json& n : shape) {
       if (!n.is_number_unsigned()) refuse(where, "sizes that are whole numbers", n.dump());
       tensor->shape.push_back(n.get<std::int64_t>());
       if (tensor->shape.back() < 0 || __builtin_mul_overflow(bytes, n.get<std::uint64_t>(), &bytes)) {
-        refuse(where, "a shape that fits in memory", entry.at("shape").dump());
+        refuse(where, "a shape that fits in memory", shape.dump().substr(0, 80));
       }
     }
     const Json& offsets = entry.at("data_offsets");
-    if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) {
+    if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+        !offsets[1].is_number_unsigned()) {
       refuse(where, "data_offsets [begin, end]", offsets.dump().substr(0, 80));
     }
     const Extent extent{offsets[0].get<std::uint64_t>(), offsets[1].get<std::uint64_t>()};
     if (extent.end < extent.begin || extent.end - extent.begin != bytes) {
-      refuse(where, std::to_string(bytes) + " bytes for " + tensor->dtype + " " + entry.at("shape").dump(), "offsets " + offsets.dump());
+      refuse(where, std::to_string(bytes) + " bytes for " + tensor->dtype + " " + shape.dump().substr(0, 80),
+             "offsets " + offsets.dump());
     }
     return extent;
-  } catch (const nlohmann::json::exception& e) {
+  } catch (const nlohmann::json::exception&) {
     refuse(where, "{\"dtype\":…,\"shape\":[…],\"data_offsets\":[begin,end]}", entry.dump().substr(0, 80));
   }
 }
@@ -106,7 +116,11 @@ Weights parse_safetensors(std::span<const std::byte> bytes, const std::string& w
   const std::span<const std::byte> data = bytes.subspan(sizeof length + length);
 
   Weights weights;
-  struct Piece { Extent extent; const std::string* name; WeightTensor* tensor; };
+  struct Piece {
+    Extent extent;
+    const std::string* name;
+    WeightTensor* tensor;
+  };
   std::vector<Piece> pieces;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
@@ -123,9 +137,11 @@ Weights parse_safetensors(std::span<const std::byte> bytes, const std::string& w
   std::uint64_t at = 0;
   for (const Piece& piece : pieces) {
     const std::string here = where + ", tensor " + *piece.name;
-    if (piece.extent.begin != at) refuse(here, "data at " + std::to_string(at), "data at " + std::to_string(piece.extent.begin));
+    if (piece.extent.begin != at)
+      refuse(here, "data at " + std::to_string(at), "data at " + std::to_string(piece.extent.begin));
     if (piece.extent.end > data.size()) {
-      refuse(here, std::to_string(piece.extent.end) + " bytes of data", std::to_string(data.size()) + ": the file is truncated");
+      refuse(here, std::to_string(piece.extent.end) + " bytes of data",
+             std::to_string(data.size()) + ": the file is truncated");
     }
     piece.tensor->data.assign(data.begin() + piece.extent.begin, data.begin() + piece.extent.end);
     at = piece.extent.end;
@@ -146,8 +162,9 @@ void write_safetensors(const std::filesystem::path& path, const Weights& weights
   // The format's own library writes wide types first, so that every tensor is aligned; then by name.
   std::vector<const std::pair<const std::string, WeightTensor>*> order;
   for (const auto& entry : weights.tensors) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto* a, const auto* b) { return type_size(a->second.dtype) > type_size(b->second.dtype); });
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return type_size(a->second.dtype) > type_size(b->second.dtype);
+  });
   Json header = Json::object();
   if (!weights.metadata.empty()) header["__metadata__"] = weights.metadata;
   std::uint64_t at = 0;

@@ -12,8 +12,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are little-endian, and are copied as they are");
 
-// A binary float of up to 16 bits with `exponent` and `mantissa` bits. `finite_only`: E4M3 as the machine learning formats
-// define it (OCP OFP8): no infinities, and one NaN pattern per sign, so the largest exponent holds ordinary numbers.
+// A binary float of up to 16 bits with `exponent` and `mantissa` bits. `finite_only`: E4M3 as the machine learning
+// formats define it (OCP OFP8): no infinities, and one NaN pattern per sign, so the largest exponent holds ordinary
+// numbers.
 double small_float(std::uint32_t bits, int exponent, int mantissa, bool finite_only = false) {
   const std::uint32_t fraction = bits & ((1u << mantissa) - 1);
   const std::uint32_t power = (bits >> mantissa) & ((1u << exponent) - 1);
@@ -28,7 +29,8 @@ double small_float(std::uint32_t bits, int exponent, int mantissa, bool finite_o
   return sign * std::ldexp(fraction + (1u << mantissa), static_cast<int>(power) - bias - mantissa);
 }
 
-template <class T> std::vector<double> widen(const WeightTensor& t, double (*convert)(T)) {
+template <class T>
+std::vector<double> widen(const WeightTensor& t, double (*convert)(T)) {
   std::vector<double> out(t.data.size() / sizeof(T));
   for (std::size_t i = 0; i < out.size(); ++i) {
     T value;
@@ -38,18 +40,22 @@ template <class T> std::vector<double> widen(const WeightTensor& t, double (*con
   return out;
 }
 
-template <class T> std::vector<double> widen(const WeightTensor& t) {
+template <class T>
+std::vector<double> widen(const WeightTensor& t) {
   return widen<T>(t, [](T value) { return static_cast<double>(value); });
 }
 
-template <class T> WeightTensor make(const char* dtype, std::vector<std::int64_t> shape, const T* values) {
+template <class T>
+WeightTensor make(const char* dtype, std::vector<std::int64_t> shape, const T* values) {
   WeightTensor t{dtype, std::move(shape), {}};
   t.data.resize(static_cast<std::size_t>(t.elements()) * sizeof(T));
   if (!t.data.empty()) std::memcpy(t.data.data(), values, t.data.size());
   return t;
 }
 
-bool is_float(const std::string& dtype) { return dtype == "F32" || dtype == "F64" || dtype == "F16" || dtype == "BF16"; }
+bool is_float(const std::string& dtype) {
+  return dtype == "F32" || dtype == "F64" || dtype == "F16" || dtype == "BF16";
+}
 
 }  // namespace
 
@@ -74,8 +80,12 @@ std::vector<double> WeightTensor::as_double() const {
   return {};
 }
 
-WeightTensor WeightTensor::f32(std::vector<std::int64_t> shape, const float* values) { return make("F32", std::move(shape), values); }
-WeightTensor WeightTensor::f64(std::vector<std::int64_t> shape, const double* values) { return make("F64", std::move(shape), values); }
+WeightTensor WeightTensor::f32(std::vector<std::int64_t> shape, const float* values) {
+  return make("F32", std::move(shape), values);
+}
+WeightTensor WeightTensor::f64(std::vector<std::int64_t> shape, const double* values) {
+  return make("F64", std::move(shape), values);
+}
 WeightTensor WeightTensor::i64(std::vector<std::int64_t> shape, const std::int64_t* values) {
   return make("I64", std::move(shape), values);
 }
@@ -88,8 +98,9 @@ const WeightTensor& Weights::at(const std::string& name) const {
 
 void check_weights(const Graph& graph, const Weights& weights, const std::string& where) {
   const auto refuse = [&](const std::string& tensor, std::string expected, std::string got) {
-    fail_data({"weights do not fit the network " + graph.architecture, where + ", tensor " + tensor, std::move(expected),
-               std::move(got), "are these the weights of another network, input size or embedding size?"});
+    fail_data({"weights do not fit the network " + graph.architecture, where + ", tensor " + tensor,
+               std::move(expected), std::move(got),
+               "are these the weights of another network, input size or embedding size?"});
   };
   for (const TensorSpec& spec : graph.tensors) {
     const std::string expected = (spec.integer ? "I64 " : "F32 ") + shape_text(spec.shape);

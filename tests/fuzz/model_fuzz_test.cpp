@@ -1,0 +1,51 @@
+// safetensors and ONNX files from anywhere.
+#include "core/file.h"
+#include "model/graph/backbones.h"
+#include "model/graph/onnx.h"
+#include "tests/fuzz/mutate.h"
+#include "tests/support/paths.h"
+
+namespace likeness {
+namespace {
+
+test::Bytes sample(const std::string& name) {
+  const MappedFile file(test::golden(name));
+  return {file.bytes().begin(), file.bytes().end()};
+}
+
+TEST(Fuzz, Safetensors) {
+  const std::vector<test::Bytes> corpus{sample("safetensors/all_dtypes.safetensors"),
+                                        sample("safetensors/no_metadata.safetensors"),
+                                        sample("safetensors/no_tensors.safetensors")};
+  test::fuzz(corpus, 40000, [](std::span<const std::byte> bytes) {
+    for (const auto& [name, tensor] : model::parse_safetensors(bytes, "fuzz").tensors) {
+      ASSERT_EQ(static_cast<std::int64_t>(tensor.as_double().size()), tensor.elements()) << name;
+    }
+  });
+}
+
+// Small enough that mutations hit structure rather than weights.
+test::Bytes tiny_network() {
+  model::GraphBuilder g("test", 4, 4);
+  int x = g.conv("conv", g.input(), {.channels = 2, .kernel = 3, .padding = 1, .bias = true});
+  x = g.prelu("prelu", g.batch_norm("bn", x));
+  x = g.linear("fc", g.flatten("flat", g.add("add", x, x)), 2, true);
+  const model::Graph graph = g.finish(x);
+  ModelContract contract;
+  contract.geometry = FaceGeometry::arcface(4);
+  const std::string onnx = model::to_onnx(graph, model::deterministic_fill(graph), contract, {});
+  const auto bytes = std::as_bytes(std::span(onnx));
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST(Fuzz, Onnx) {
+  test::fuzz({tiny_network()}, 40000, [](std::span<const std::byte> bytes) {
+    const model::OnnxModel onnx = model::parse_onnx(bytes, "fuzz");
+    model::check_weights(onnx.graph, onnx.weights, "fuzz");
+    ModelContract contract;
+    model::onnx_contract(onnx.metadata, &contract);
+  });
+}
+
+}  // namespace
+}  // namespace likeness
