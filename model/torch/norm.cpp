@@ -1,93 +1,39 @@
 #include "model/torch/norm.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
-#include <vector>
+#include <optional>
 
-#include "model/torch/kernel/kernels.h"
+#include "model/torch/rows.h"
 
 namespace likeness::model {
 namespace {
 
-using kernel::BF16;
 using kernel::ComputeT;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// [B,C,H,W] channels-last or [B,C], seen as rows of C contiguous channels.
-struct Rows {
-  std::int64_t count, channels, chunk;  // rows per chunk: fixed by the shape, so sums do not depend on the threads
-  std::int64_t chunks() const { return (count + chunk - 1) / chunk; }
-};
-
-Rows rows_of(const at::Tensor& x) {
-  const std::int64_t channels = x.size(1);
-  const std::int64_t count = x.numel() / std::max<std::int64_t>(channels, 1);
-  // About 128 KiB of f32: large enough to hide the call, small enough that the threads finish together.
-  return {count, channels, std::max<std::int64_t>(kernel::kSumRows, 32768 / std::max<std::int64_t>(channels, 1))};
+// About 128 KiB of f32: large enough to hide the call, small enough that the threads finish together.
+Pieces pieces_of(const at::Tensor& x) {
+  const std::int64_t channels = std::max<std::int64_t>(x.size(1), 1);
+  return {x.numel() / channels, std::max<std::int64_t>(kernel::kSumRows, 32768 / channels)};
 }
-
-at::Tensor in_rows(const at::Tensor& x) {
-  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x.contiguous();
-}
-
-template <class F> void dispatch(at::ScalarType type, F&& f) {
-  if (type == at::kFloat) f(float{});
-  else if (type == at::kDouble) f(double{});
-  else if (type == at::kBFloat16) f(BF16{});
-  else TORCH_CHECK(false, "batch norm: f32, f64 or bf16, not ", type);
-}
-
-template <class T> const T* data(const at::Tensor& t) {
-  return t.defined() ? static_cast<const T*>(t.const_data_ptr()) : nullptr;
-}
-template <class T> T* mutable_data(const at::Tensor& t) { return static_cast<T*>(t.mutable_data_ptr()); }
-
-// Runs f(chunk, first row, rows) for every chunk.
-template <class F> void each_chunk(const Rows& rows, F&& f) {
-  at::parallel_for(0, rows.chunks(), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) f(i, i * rows.chunk, std::min(rows.chunk, rows.count - i * rows.chunk));
-  });
-}
-
-// `parts` partial sums of each chunk, added up in order: total[part * C + c].
-class Partials {
- public:
-  Partials(const Rows& rows, int parts) : rows_(rows), parts_(parts), values_(rows.chunks() * parts * rows.channels) {}
-  double* at(std::int64_t chunk, int part) { return values_.data() + (chunk * parts_ + part) * rows_.channels; }
-  std::vector<double> total() const {
-    std::vector<double> sum(parts_ * rows_.channels, 0.0);
-    for (std::int64_t k = 0; k < rows_.chunks(); ++k) {
-      const double* chunk = values_.data() + k * parts_ * rows_.channels;
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += chunk[i];
-    }
-    return sum;
-  }
-
- private:
-  Rows rows_;
-  int parts_;
-  std::vector<double> values_;
-};
 
 struct Statistics {
   at::Tensor mean, inverse_std;  // [C], of the type that is computed in
 };
 
-template <class T> Statistics batch_statistics(const at::Tensor& x, const Rows& rows, const NormParameters& p) {
+template <class T> Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormParameters& p) {
   using A = ComputeT<T>;
-  const std::int64_t channels = rows.channels;
+  const std::int64_t channels = x.size(1);
   TORCH_CHECK(rows.count > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
   const T* in = data<T>(x);
   std::vector<A> shift(channels);
   for (std::int64_t c = 0; c < channels; ++c) shift[c] = kernel::load(in[c]);
   const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
-  Partials partials(rows, 2);
-  each_chunk(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
-    loops.moments(in + first * channels, n, channels, shift.data(), partials.at(i, 0), partials.at(i, 1));
+  Partials partials(rows, 2 * channels);
+  each_piece(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
+    loops.moments(in + first * channels, n, channels, shift.data(), partials.of(i), partials.of(i) + channels);
   });
   const std::vector<double> sums = partials.total();
   Statistics out{at::empty({channels}, p.gamma.options()), at::empty({channels}, p.gamma.options())};
@@ -114,7 +60,8 @@ class Norm : public torch::autograd::Function<Norm> {
     const at::Tensor slope = slope_any.value_or(at::Tensor());
     TORCH_CHECK(!residual.defined() || (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type()),
                 "batch norm: what is added must be like the input");
-    const Rows rows = rows_of(x);
+    const Pieces rows = pieces_of(x);
+    const std::int64_t channels = x.size(1);
     at::Tensor z = at::empty_like(x);
     Statistics s;
     dispatch(x.scalar_type(), [&]<class T>(T) {
@@ -124,10 +71,10 @@ class Norm : public torch::autograd::Function<Norm> {
       const at::Tensor scale = gamma * s.inverse_std;
       const kernel::NormConstants<A> k{data<A>(s.mean), data<A>(scale), data<A>(beta), data<A>(slope)};
       const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
-      each_chunk(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
-        const std::int64_t at = first * rows.channels;
+      each_piece(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
+        const std::int64_t at = first * channels;
         loops.forward(data<T>(x) + at, residual.defined() ? data<T>(residual) + at : nullptr, mutable_data<T>(z) + at, n,
-                      rows.channels, k);
+                      channels, k);
       });
     });
     context->save_for_backward({x, gamma, beta, slope, s.mean, s.inverse_std});
@@ -142,8 +89,8 @@ class Norm : public torch::autograd::Function<Norm> {
                      &inverse_std = saved[5];
     const bool training = context->saved_data["training"].toBool();
     const at::Tensor dz = in_rows(gradients[0]);
-    const Rows rows = rows_of(x);
-    const std::int64_t channels = rows.channels;
+    const Pieces rows = pieces_of(x);
+    const std::int64_t channels = x.size(1);
     at::Tensor dx = at::empty_like(x), dgamma = at::empty_like(gamma), dbeta = at::empty_like(beta), dslope;
     if (slope.defined()) dslope = at::empty_like(slope);
     dispatch(x.scalar_type(), [&]<class T>(T) {
@@ -151,11 +98,11 @@ class Norm : public torch::autograd::Function<Norm> {
       const at::Tensor scale = gamma * inverse_std;
       const kernel::NormConstants<A> k{data<A>(mean), data<A>(scale), data<A>(beta), data<A>(slope)};
       const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
-      Partials partials(rows, slope.defined() ? 3 : 2);
-      each_chunk(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
+      Partials partials(rows, (slope.defined() ? 3 : 2) * channels);
+      each_piece(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
         const std::int64_t at = first * channels;
-        loops.reduce(data<T>(x) + at, data<T>(dz) + at, n, channels, k, partials.at(i, 0), partials.at(i, 1),
-                     slope.defined() ? partials.at(i, 2) : nullptr);
+        loops.reduce(data<T>(x) + at, data<T>(dz) + at, n, channels, k, partials.of(i), partials.of(i) + channels,
+                     slope.defined() ? partials.of(i) + 2 * channels : nullptr);
       });
       const std::vector<double> sums = partials.total();
       std::vector<A> b(channels, A(0)), c(channels, A(0));
@@ -170,7 +117,7 @@ class Norm : public torch::autograd::Function<Norm> {
           c[i] = static_cast<A>(product * inv * inv / rows.count);
         }
       }
-      each_chunk(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
+      each_piece(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
         const std::int64_t at = first * channels;
         loops.backward(data<T>(x) + at, data<T>(dz) + at, mutable_data<T>(dx) + at, n, channels, k, b.data(), c.data());
       });

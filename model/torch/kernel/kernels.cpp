@@ -27,6 +27,14 @@ bool supported(Isa isa) {
   return isa == Isa::kBaseline;
 }
 
+bool multiplies_bf16() {
+#ifdef LIKENESS_X86
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 const Kernels& kernels(Isa isa) {
 #ifdef LIKENESS_X86
   if (isa == Isa::kAvx512) return avx512::kKernels;

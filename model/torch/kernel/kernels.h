@@ -36,6 +36,16 @@ template <class T> struct NormKernels {
                    const A* b, const A* c);
 };
 
+// Convolutions with one or two channels per group, pixel by pixel (group_convolution.cpp finds the pixels and the taps).
+template <class T> struct GroupKernels {
+  using A = ComputeT<T>;
+  // out[c] = sum over taps t of x[t][c] * own[t][c] (+ x[t][c^1] * twin[t][c]).
+  void (*gather)(int taps, const T* const* x, const A* const* own, const A* const* twin, T* out, std::int64_t channels);
+  // Adds to own[t * C + c] the sum over i < pixels of dy[i * C + c] * x[i * step + t * C + c] (and to twin with x's c^1).
+  void (*products)(int taps, const T* dy, const T* x, std::int64_t step, std::int64_t pixels, std::int64_t channels, double* own,
+                   double* twin);
+};
+
 // Rows whose partial sums are kept in A before they go to f64: the error stays near that of a sum of 64 numbers.
 inline constexpr std::int64_t kSumRows = 64;
 
@@ -43,6 +53,10 @@ struct Kernels {
   NormKernels<float> norm_f32;
   NormKernels<double> norm_f64;
   NormKernels<BF16> norm_bf16;
+  // [0]: one channel per group (twin unused), [1]: two, where the number of channels is even.
+  GroupKernels<float> group_f32[2];
+  GroupKernels<double> group_f64[2];
+  GroupKernels<BF16> group_bf16[2];
   void (*to_f32)(const BF16* in, float* out, std::int64_t n);
   void (*to_bf16)(const float* in, BF16* out, std::int64_t n);
 };
@@ -53,9 +67,16 @@ template <class T> const NormKernels<T>& norm_kernels(const Kernels& k) {
   else return k.norm_bf16;
 }
 
+template <class T> const GroupKernels<T>& group_kernels(const Kernels& k, bool twin) {
+  if constexpr (sizeof(T) == 8) return k.group_f64[twin];
+  else if constexpr (sizeof(T) == 4) return k.group_f32[twin];
+  else return k.group_bf16[twin];
+}
+
 enum class Isa { kBaseline, kAvx2, kAvx512 };
 bool supported(Isa isa);             // by this CPU and this build
 const Kernels& kernels(Isa isa);     // for tests; only where supported
 const Kernels& kernels();            // the fastest that this CPU supports
+bool multiplies_bf16();              // AVX512-BF16, which every CPU with AMX's bf16 has as well
 
 }  // namespace likeness::model::kernel

@@ -5,9 +5,9 @@
 #include <cstring>
 
 #if defined(__CUDACC__)
-#define LIKENESS_HD __host__ __device__ __forceinline__
+#define LIKENESS_INLINE_HD __host__ __device__ __forceinline__
 #else
-#define LIKENESS_HD inline __attribute__((always_inline))
+#define LIKENESS_INLINE_HD inline __attribute__((always_inline))
 #endif
 
 namespace likeness::model::kernel {
@@ -22,19 +22,19 @@ template <class T> struct Compute { using Type = T; };
 template <> struct Compute<BF16> { using Type = float; };
 template <class T> using ComputeT = typename Compute<T>::Type;
 
-LIKENESS_HD float load(float v) { return v; }
-LIKENESS_HD double load(double v) { return v; }
-LIKENESS_HD float load(BF16 v) {
+LIKENESS_INLINE_HD float load(float v) { return v; }
+LIKENESS_INLINE_HD double load(double v) { return v; }
+LIKENESS_INLINE_HD float load(BF16 v) {
   const std::uint32_t wide = static_cast<std::uint32_t>(v.bits) << 16;
   float out;
   memcpy(&out, &wide, sizeof out);
   return out;
 }
 
-LIKENESS_HD void store(float v, float& out) { out = v; }
-LIKENESS_HD void store(double v, double& out) { out = v; }
+LIKENESS_INLINE_HD void store(float v, float& out) { out = v; }
+LIKENESS_INLINE_HD void store(double v, double& out) { out = v; }
 // Round to nearest even; not-a-number stays so.
-LIKENESS_HD void store(float v, BF16& out) {
+LIKENESS_INLINE_HD void store(float v, BF16& out) {
   std::uint32_t wide;
   memcpy(&wide, &v, sizeof wide);
   const std::uint32_t rounded = (wide + 0x7fffu + ((wide >> 16) & 1u)) >> 16;
