@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/hdf5.h"
 #include "data/faces_file.h"
-#include "data/source_digest.h"
+#include "data/source_common.h"
 
 namespace likeness::data {
 namespace {

@@ -14,15 +14,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string absolute_name(const fs::path& path) { return fs::absolute(path).lexically_normal().generic_string(); }
-
 // "record 17" -> "17"
 std::string number_of(const std::string& key) { return key.substr(key.find_last_of(' ') + 1); }
 
 // Finds the pictures of a row.
 class Joiner {
  public:
-  Joiner(const FaceSource& source, const CsvReader& table) : source_(source), folder_(table.path().parent_path()) {
+  Joiner(const FaceSource& source, const CsvReader& table) : source_(source) {
     for (const char* by : {"path", "key", "identity"})
       if (column_ < 0) {
         column_ = table.column(by);
@@ -32,6 +30,8 @@ class Joiner {
       fail_data({"table does not say which pictures it is about", table.path().string(),
                  "a column path, key or identity", "none of them", ""});
     by_path_is_file_ = fs::is_directory(source.path());
+    folder_ = fs::absolute(table.path()).parent_path();
+    root_ = (fs::absolute(source.path()) / "").lexically_normal().generic_string();
     for (std::int64_t i = 0; i < source.size(); ++i) pictures_[name_of(i)].push_back(i);
     seen_.resize(static_cast<std::size_t>(source.size()));
   }
@@ -43,7 +43,7 @@ class Joiner {
   const std::vector<std::int64_t>& of(const CsvReader& table, const std::string& field) {
     static const std::vector<std::int64_t> none;
     const bool file = by_ == "path" && by_path_is_file_;
-    const auto found = pictures_.find(file ? absolute_name(folder_ / field) : field);
+    const auto found = pictures_.find(file ? (folder_ / field).lexically_normal().generic_string() : field);
     if (found == pictures_.end()) return none;
     for (const std::int64_t i : found->second) {
       if (seen_[static_cast<std::size_t>(i)])
@@ -64,11 +64,12 @@ class Joiner {
       return label < 0 ? "" : source_.identity_name(label);
     }
     if (by_ == "key") return number_of(source_.key(i));
-    return by_path_is_file_ ? absolute_name(source_.path() / source_.key(i)) : source_.key(i);
+    return by_path_is_file_ ? root_ + source_.key(i) : source_.key(i);  // keys are in normal form
   }
 
   const FaceSource& source_;
-  fs::path folder_;
+  fs::path folder_;   // of the table, absolute
+  std::string root_;  // of the pictures, absolute, with a slash behind
   std::string by_;
   int column_ = -1;
   bool by_path_is_file_ = false;

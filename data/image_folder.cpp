@@ -9,8 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "data/jpeg.h"
-#include "data/source_digest.h"
+#include "data/source_common.h"
 
 namespace likeness::data {
 namespace {
@@ -61,16 +60,16 @@ class FolderSource : public FaceSource {
     refuse_loose_pictures(root_ / prefix);
     for (std::size_t label = 0; label < identities_.size(); ++label) {
       const std::size_t first = keys_.size();
-      for (const auto& entry : fs::recursive_directory_iterator(root_ / prefix / identities_[label]))
+      // Keys by cutting off the root's name: path arithmetic costs more than reading a small picture.
+      const fs::path person = root_ / prefix / identities_[label];
+      const std::size_t cut = person.native().size() - prefix.size() - identities_[label].size();
+      for (const auto& entry : fs::recursive_directory_iterator(person))
         if (entry.is_regular_file() && is_picture_name(entry.path()))
-          keys_.push_back(entry.path().lexically_relative(root_).generic_string());
+          keys_.push_back(entry.path().native().substr(cut));
       std::sort(keys_.begin() + static_cast<std::ptrdiff_t>(first), keys_.end());
       labels_.resize(keys_.size(), static_cast<std::int64_t>(label));
     }
-    if (keys_.empty()) return;
-    std::vector<std::byte> scratch;
-    if (const auto size = picture_size(encoded(0, scratch)))
-      geometry_ = FaceGeometry::unknown(size->width, size->height);
+    geometry_ = geometry_of_first(*this);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(keys_.size()); }
@@ -101,7 +100,7 @@ class FolderSource : public FaceSource {
   fs::path root_;
   std::vector<std::string> identities_, keys_;
   std::vector<std::int64_t> labels_;
-  FaceGeometry geometry_ = FaceGeometry::unknown(0, 0);
+  FaceGeometry geometry_;
 };
 
 }  // namespace

@@ -4,9 +4,8 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "data/jpeg.h"
 #include "data/recordio.h"
-#include "data/source_digest.h"
+#include "data/source_common.h"
 
 namespace likeness::data {
 namespace {
@@ -33,10 +32,7 @@ class RecordSource : public FaceSource {
     drop_records_without_picture();
     classes_ = classes_of_property(rec.parent_path() / "property");
     if (classes_ < 0) count_classes();
-    std::vector<std::byte> scratch;
-    if (!entries_.empty())
-      if (const auto size = picture_size(encoded(0, scratch)))
-        geometry_ = FaceGeometry::unknown(size->width, size->height);
+    geometry_ = geometry_of_first(*this);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(entries_.size()); }
@@ -117,7 +113,7 @@ class RecordSource : public FaceSource {
   RecordFile records_;
   std::vector<IndexEntry> entries_;
   std::int64_t classes_ = 0;
-  FaceGeometry geometry_ = FaceGeometry::unknown(0, 0);
+  FaceGeometry geometry_;
 };
 
 }  // namespace

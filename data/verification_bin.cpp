@@ -5,8 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/pickle.h"
-#include "data/jpeg.h"
-#include "data/source_digest.h"
+#include "data/source_common.h"
 
 namespace likeness::data {
 namespace {
@@ -53,9 +52,7 @@ class BinSource : public FaceSource {
  public:
   explicit BinSource(const std::filesystem::path& path)
       : file_(path), pack_(parse_verification_pack(file_.bytes(), path.string())) {
-    if (!pack_.pictures.empty())
-      if (const auto size = picture_size(pack_.pictures[0]))
-        geometry_ = FaceGeometry::unknown(size->width, size->height);
+    geometry_ = geometry_of_first(*this);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(pack_.pictures.size()); }
@@ -81,7 +78,7 @@ class BinSource : public FaceSource {
  private:
   MappedFile file_;
   VerificationPack pack_;
-  FaceGeometry geometry_ = FaceGeometry::unknown(0, 0);
+  FaceGeometry geometry_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The digest of a set of faces: the same for the same pictures and labels, whatever store they lie in.
+// What every store computes in the same way: the digest of a set, and a first guess at its geometry.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,11 @@ class SetDigest {
   Digest digest_;
 };
 
-// Reads every picture once.
+// Reads every picture once. The same for the same pictures and labels, whatever store they lie in.
 std::string source_digest(const FaceSource& source);
+
+// Unknown points, and the size of the first picture: 0x0 when there is none or it is bad. A bad picture is no reason
+// not to open a set; what to do about it is the reader's policy.
+FaceGeometry geometry_of_first(const FaceSource& source);
 
 }  // namespace likeness::data

@@ -1,4 +1,7 @@
-#include "data/source_digest.h"
+#include "data/source_common.h"
+
+#include "core/error.h"
+#include "data/jpeg.h"
 
 namespace likeness::data {
 
@@ -15,6 +18,16 @@ std::string source_digest(const FaceSource& source) {
     digest.add(source.label(i), bytes.size(), xxh3_64(bytes));
   }
   return digest.hex();
+}
+
+FaceGeometry geometry_of_first(const FaceSource& source) {
+  std::optional<PictureSize> size;
+  try {
+    std::vector<std::byte> scratch;
+    if (source.size() > 0) size = picture_size(source.encoded(0, scratch));
+  } catch (const Error&) {
+  }
+  return size ? FaceGeometry::unknown(size->width, size->height) : FaceGeometry::unknown(0, 0);
 }
 
 }  // namespace likeness::data
