@@ -1,7 +1,7 @@
 # cmake -DSOURCE_DIR=… -DOUTPUT=revision.cpp -P revision.cmake: the git revision as a source file, touched only when it changes.
 set(revision unknown)
 find_program(GIT git)
-if(GIT)
+if(GIT AND EXISTS ${SOURCE_DIR}/.git)  # an unpacked archive inside another repository has no revision of its own
   execute_process(COMMAND ${GIT} -C ${SOURCE_DIR} rev-parse --short=12 HEAD
     OUTPUT_VARIABLE head OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed ERROR_QUIET)
   if(NOT failed)

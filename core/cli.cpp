@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <algorithm>
 
 #include "core/cli_output.h"
 #include "core/config.h"
@@ -101,14 +101,14 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
               .hint = guess.empty() ? where + " --help" : "did you mean " + guess + "?"});
 }
 
-// Nothing when --help was asked for and printed.
-bool parse_verb(CLI::App& app, Arguments arguments, const std::string& where) {
+// False when --help was asked for and printed.
+bool parse_verb(CLI::App& app, Arguments arguments, const std::string& where, Output& output) {
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(arguments));
     return true;
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    output.print(app.help());
     return false;
   } catch (const CLI::ExtrasError&) {
     refuse_extras(app, where);
@@ -124,7 +124,7 @@ int run_verb(const Program& program, const Verb& verb, Arguments arguments, Outp
   CommonOptions common;
   const auto action = verb.setup(app);
   add_common_options(app, common);
-  if (!parse_verb(app, std::move(arguments), where)) return 0;
+  if (!parse_verb(app, std::move(arguments), where, output)) return 0;
 
   set_log_level(common.quiet ? LogLevel::kWarn : common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   set_progress_quiet(common.quiet);

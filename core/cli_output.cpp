@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <span>
+#include <system_error>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -36,6 +37,12 @@ bool is_out_of_memory(const std::string& text) {
 constexpr const char* kMemoryHint = "a smaller batch or input needs less";
 constexpr int kBug = 70;  // EX_SOFTWARE of sysexits.h
 
+Failure bug(const std::string& got) {
+  const ErrorParts parts{
+      .what = "our bug, not your mistake", .got = got, .hint = "please report it with the command line and --version"};
+  return {parts, Error(ErrorKind::kEnvironment, parts).what(), kBug};
+}
+
 // Of the exception that is being handled.
 Failure describe_current() {
   try {
@@ -49,13 +56,14 @@ Failure describe_current() {
     return environment("out of memory", "", "", kMemoryHint);
   } catch (const std::filesystem::filesystem_error& e) {
     return environment("file system refuses", e.path1().string(), e.code().message(), "");
+  } catch (const std::system_error& e) {
+    return environment("the system refuses", "", e.what(), "");
   } catch (const std::exception& e) {
     const std::string got = first_line(e.what());
     if (is_out_of_memory(got)) return environment("out of memory", "", got, kMemoryHint);
-    const ErrorParts parts{.what = "our bug, not your mistake",
-                           .got = got,
-                           .hint = "please report it with the command line and --version"};
-    return {parts, Error(ErrorKind::kEnvironment, parts).what(), kBug};
+    return bug(got);
+  } catch (...) {
+    return bug("an exception of no known type");
   }
 }
 

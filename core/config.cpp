@@ -76,8 +76,9 @@ void assign(ConfigTree& tree, const std::vector<std::string>& assignments) {
 // As is where YAML reads the same text back, else quoted as in JSON, which YAML understands.
 std::string yaml_text(const std::string& text) {
   const auto harmless = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '.' || c == '/'; };
-  const bool plain = !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) &&
-                     std::all_of(text.begin(), text.end(), harmless) && nearest(text, {"null", "Null", "NULL"}) == "";
+  const bool null = text == "null" || text == "Null" || text == "NULL";
+  const bool plain = !text.empty() && !null && std::isalpha(static_cast<unsigned char>(text[0])) &&
+                     std::all_of(text.begin(), text.end(), harmless);
   return plain ? text : nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

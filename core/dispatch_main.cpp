@@ -63,7 +63,7 @@ std::string help() {
   for (const Stage& stage : kStages) {
     text += std::string("\n") + stage.name + ": " + stage.summary + "\n";
     const std::string verbs = verbs_of(program_of(stage.name));
-    if (verbs.empty()) text += "  (not in this build)\n";
+    if (verbs.empty()) text += "  (not in this build, or does not start)\n";
     for (std::size_t begin = 0, end; begin < verbs.size(); begin = end + 1) {
       end = std::min(verbs.find('\n', begin), verbs.size());
       const std::size_t tab = std::min(verbs.find('\t', begin), end);

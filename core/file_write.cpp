@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -28,8 +29,8 @@ namespace {
 // choose a format by it.
 fs::path beside(const fs::path& path, const char* role) {
   static std::atomic<unsigned> counter{0};
-  const std::string name = "." + path.stem().string() + "." + role + "-" + std::to_string(::getpid()) + "-" +
-                           std::to_string(counter++) + path.extension().string();
+  const std::string name =
+      fmt::format(".{}.{}-{}-{}{}", path.stem().string(), role, ::getpid(), counter++, path.extension().string());
   return path.parent_path() / name;
 }
 
@@ -142,7 +143,8 @@ void write_folder_atomically(const fs::path& given, IfExists if_exists,
   try {
     rename_into_place(temporary.path(), path, IfExists::kRefuse);
   } catch (...) {
-    if (replace && ::rename(old.path().c_str(), path.c_str()) == 0) old.release();
+    if (replace) ::rename(old.path().c_str(), path.c_str());
+    old.release();  // if even that failed, the old folder stays where it is
     throw;
   }
   temporary.release();

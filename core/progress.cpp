@@ -36,11 +36,10 @@ struct Progress::State {
     const std::uint64_t count = done;
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const double rate = seconds > 0 ? static_cast<double>(count) / seconds : 0;
-    std::string text = verb + "   " + format_count(count);
-    if (total > 0 && !(last && count == total)) text += "/" + format_count(total);
-    text += " " + unit;
-    // A whole number says enough above 10; below, slow work (a training step) needs a digit more.
-    text += "  " + (rate >= 10 ? format_count(static_cast<std::uint64_t>(rate)) : fmt::format("{:.2f}", rate)) + "/s";
+    const std::string of = total > 0 && !(last && count == total) ? "/" + format_count(total) : "";
+    // A whole number says enough above 10; below, slow work (a training step) needs digits.
+    const std::string speed = rate >= 10 ? format_count(static_cast<std::uint64_t>(rate)) : fmt::format("{:.2f}", rate);
+    std::string text = fmt::format("{}   {}{} {}  {}/s", verb, format_count(count), of, unit, speed);
     if (last) {
       text += "  in " + format_duration(seconds);
     } else if (total > 0) {
@@ -108,7 +107,7 @@ std::string format_duration(double seconds) {
 
 std::string format_count(std::uint64_t n) {
   std::string text = std::to_string(n);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
+  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, 1, ',');
   return text;
 }
 

@@ -18,7 +18,7 @@ std::string cpu_features() {
   std::string text;
 #if defined(__x86_64__)
   const auto add = [&](const char* name, bool supported) {
-    if (supported) text += (text.empty() ? "" : " ") + std::string(name);
+    if (supported) text += fmt::format("{}{}", text.empty() ? "" : " ", name);
   };
 #define LIKENESS_CPU(name) add(name, __builtin_cpu_supports(name) != 0)
   LIKENESS_CPU("sse4.2");
