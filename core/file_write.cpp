@@ -51,6 +51,20 @@ class Temporary {
   fs::path path_;
 };
 
+// Errors of the writer name the output that the user asked for, not the temporary.
+void write_temporary(const std::function<void(const fs::path&)>& write, const fs::path& temporary,
+                     const fs::path& path) {
+  try {
+    write(temporary);
+  } catch (const Error& e) {
+    ErrorParts parts = e.parts();
+    if (const auto at = parts.where.find(temporary.string()); at != std::string::npos) {
+      parts.where.replace(at, temporary.string().size(), path.string());
+    }
+    throw Error(e.kind(), parts);
+  }
+}
+
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 void sync(const fs::path& path, const fs::path& reported) {
@@ -107,7 +121,7 @@ void write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
 void write_atomically(const fs::path& path, IfExists if_exists, const std::function<void(const fs::path&)>& write) {
   check_output(path, if_exists);
   Temporary temporary(beside(path, "partial"));
-  write(temporary.path());
+  write_temporary(write, temporary.path(), path);
   sync(temporary.path(), path);
   rename_into_place(temporary.path(), path, if_exists);
   temporary.release();
@@ -129,7 +143,7 @@ void write_folder_atomically(const fs::path& given, IfExists if_exists,
   Temporary temporary(beside(path, "partial"));
   std::error_code error;
   if (!fs::create_directory(temporary.path(), error)) fail_write(path, error.value());
-  write(temporary.path());
+  write_temporary(write, temporary.path(), path);
   for (const auto& entry : fs::recursive_directory_iterator(temporary.path())) {
     if (entry.is_regular_file() || entry.is_directory()) sync(entry.path(), path);
   }

@@ -21,7 +21,7 @@ void silence() {
   (void)once;
 }
 
-// What the innermost frame of HDF5's error stack says.
+// What the innermost frame of HDF5's error stack says; of a failed system call, the system's own words.
 std::string last_error() {
   std::string text;
   H5Ewalk2(
@@ -31,6 +31,11 @@ std::string last_error() {
         return 0;
       },
       &text);
+  constexpr std::string_view kSystem = "error message = '";
+  if (const auto at = text.find(kSystem); at != std::string::npos) {
+    const auto begin = at + kSystem.size();
+    return text.substr(begin, text.find('\'', begin) - begin);
+  }
   return text.substr(0, 300);
 }
 

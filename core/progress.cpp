@@ -36,7 +36,7 @@ struct Progress::State {
     const std::uint64_t count = done;
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const double rate = seconds > 0 ? static_cast<double>(count) / seconds : 0;
-    const std::string of = total > 0 && !(last && count == total) ? "/" + format_count(total) : "";
+    const std::string of = total > 0 && !(last && count == total) ? fmt::format("/{}", format_count(total)) : "";
     // A whole number says enough above 10; below, slow work (a training step) needs digits.
     const std::string speed = rate >= 10 ? format_count(static_cast<std::uint64_t>(rate)) : fmt::format("{:.2f}", rate);
     std::string text = fmt::format("{}   {}{} {}  {}/s", verb, format_count(count), of, unit, speed);

@@ -205,13 +205,17 @@ TEST(Hdf5, AFullDiskIsAnEnvironmentErrorThatNamesTheFile) {
   const std::vector<double> values(100'000, 1.0);
   const Error e = error_of([&] {
     const test::FileSizeLimit limit(65536);
-    File file = File::create(dir / "full.h5");
-    file.write("values", values);
-    file.close();
+    write_atomically(dir / "full.h5", IfExists::kRefuse, [&](const fs::path& temporary) {
+      File file = File::create(temporary);
+      file.write("values", values);
+      file.close();
+    });
   });
   EXPECT_EQ(e.kind(), ErrorKind::kEnvironment);
-  EXPECT_NE(e.parts().where.find("full.h5"), std::string::npos);
+  EXPECT_EQ(e.parts().where, (dir / "full.h5").string() + ": values");
   EXPECT_NE(e.parts().what.find("full"), std::string::npos) << e.what();
+  EXPECT_EQ(e.parts().got, "File too large");
+  EXPECT_TRUE(fs::is_empty(dir.path()));
   EXPECT_EQ(error_of([&] { File::create(dir / "no/such/folder.h5"); }).kind(), ErrorKind::kEnvironment);
 }
 
