@@ -39,9 +39,10 @@ std::string provenance(const SynthOptions& o) {
 
 int side_of(const SynthOptions& o) { return o.unaligned ? static_cast<int>(std::lround(kFreeSide * o.size)) : o.size; }
 
-std::string numbered(const char* format, std::int64_t n) {
+template <class Integer>
+std::string numbered(const char* format, Integer n) {  // n is a long long or unsigned long long for `format`
   char text[32];
-  std::snprintf(text, sizeof text, format, static_cast<long long>(n));
+  std::snprintf(text, sizeof text, format, n);
   return text;
 }
 
@@ -59,11 +60,12 @@ void check_options(const SynthOptions& o) {
 }
 
 std::string synth_identity_name(std::uint64_t seed, std::int64_t identity) {
-  return "s" + std::to_string(seed) + numbered("-%06lld", identity);
+  return numbered("s%llu", static_cast<unsigned long long>(seed)) +
+         numbered("-%06lld", static_cast<long long>(identity));
 }
 
 std::string synth_key(std::uint64_t seed, std::int64_t identity, std::int64_t picture) {
-  return synth_identity_name(seed, identity) + numbered("/%03lld.jpg", picture);
+  return synth_identity_name(seed, identity) + numbered("/%03lld.jpg", static_cast<long long>(picture));
 }
 
 SynthPicture draw_picture(const SynthOptions& o, std::int64_t identity, std::int64_t picture) {

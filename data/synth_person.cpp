@@ -48,7 +48,7 @@ void draw_colors(Draw& d, Person& p) {
 }
 
 void draw_outline(Draw& d, Person& p, float male) {
-  p.cheek = d.around(1.12 + 0.03 * male, 0.075);
+  p.cheek = d.around(1.16 + 0.03 * male, 0.08);
   p.temple = p.cheek * d.around(0.95, 0.035);
   p.jaw = p.cheek * d.around(0.76 + 0.08 * male, 0.055);
   p.chin = d.around(0.36 + 0.07 * male, 0.06);

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cmath>
 #include <numbers>
 
@@ -52,8 +53,8 @@ Shot draw_shot(std::uint64_t seed, std::int64_t identity, std::int64_t picture) 
   const float warm = d.around(0, 0.09), green = d.around(0, 0.03);
   s.tint = {1 + warm, 1 + green, 1 - warm};
   s.grey = d.chance(0.04);
-  s.background_a = d.color();
-  s.background_b = d.color();
+  s.background_a = mix(d.color(), {0.5f, 0.5f, 0.5f}, 0.35f);
+  s.background_b = mix(d.color(), {0.5f, 0.5f, 0.5f}, 0.35f);
   s.clothes = d.color();
   s.background_seed = d.rng.next_u64();
   s.blur = d.chance(0.5) ? d.between(0, 1.6) : 0.f;
@@ -72,19 +73,17 @@ Planted parse_planted(const std::string& text) {
     malformed(text, shape);
   Planted p{text.substr(0, first), text.substr(first + 1, colon - first - 1),
             text.substr(colon + 1, second - colon - 1), 0};
-  const std::string number = text.substr(second + 1);
-  std::size_t used = 0;
-  try {
-    p.strength = std::stod(number, &used);
-  } catch (const std::exception&) {
-  }
-  if (used != number.size() || !(p.strength >= 0 && p.strength <= 1000)) malformed(text, "a strength of at least 0");
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + second + 1, end, p.strength);
+  if (error != std::errc() || stop != end || !(p.strength >= 0 && p.strength <= 1000))
+    malformed(text, "a strength of at least 0");
   const bool known = (p.attribute == "gender" && (p.value == "female" || p.value == "male")) ||
                      (p.attribute == "age" && (p.value == "young" || p.value == "adult" || p.value == "senior")) ||
                      (p.attribute == "skin" && (p.value == "light" || p.value == "medium" || p.value == "dark"));
   if (!known) malformed(text, "gender=female|male, age=young|adult|senior or skin=light|medium|dark");
   if (p.nuisance != "blur" && p.nuisance != "noise" && p.nuisance != "pose" && p.nuisance != "occlusion")
     malformed(text, "blur, noise, pose or occlusion");
+  if (p.nuisance == "occlusion" && p.strength > 1) malformed(text, "a probability");
   return p;
 }
 
