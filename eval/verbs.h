@@ -1,0 +1,13 @@
+// The verbs of likeness-eval; each lives in its own verb_<name>.cpp.
+#pragma once
+
+#include "core/cli.h"
+
+namespace likeness::eval {
+
+Verb make_embed_verb();   // a model and a set -> *.emb.h5
+Verb make_verify_verb();  // pairs: accuracy, TAR at FMR, with counts and intervals
+Verb make_bias_verb();    // error rates of groups at one threshold
+Verb make_report_verb();  // results -> one HTML page
+
+}  // namespace likeness::eval
