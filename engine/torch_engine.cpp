@@ -19,7 +19,11 @@ constexpr std::int64_t kBatch = 64;
 at::Device parse_device(const std::string& text) {
   if (text == "auto" || text == "cpu") return at::kCPU;
   if (!text.starts_with("cuda")) {
-    fail_usage({.what = "unknown device", .where = "the LibTorch engine", .expected = "cpu, cuda, cuda:INDEX or auto", .got = text, .hint = ""});
+    fail_usage({.what = "unknown device",
+                .where = "the LibTorch engine",
+                .expected = "cpu, cuda, cuda:INDEX or auto",
+                .got = text,
+                .hint = ""});
   }
   try {
     const at::Device device(text);
@@ -43,7 +47,8 @@ struct TorchEngine::State {
 };
 
 TorchEngine::TorchEngine(const model::TrainedModel& model, int threads, const std::string& device)
-    : state_(new State{model.contract, model::TorchModel(model.graph, model.weights, at::kFloat), parse_device(device)}) {
+    : state_(
+          new State{model.contract, model::TorchModel(model.graph, model.weights, at::kFloat), parse_device(device)}) {
   if (threads > 0) at::set_num_threads(threads);
   state_->network.train(false);
   if (!state_->device.is_cpu()) state_->network.to(state_->device);

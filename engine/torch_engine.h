@@ -1,5 +1,5 @@
-// The LibTorch engine: the trainer's own module in evaluation mode behind the common interface. Compiled into a loadable module
-// only (engine/engines.h says how it is opened), so that no other program depends on LibTorch.
+// The LibTorch engine: the trainer's own module in evaluation mode behind the common interface. Compiled into a
+// loadable module only (engine/engines.h says how it is opened), so that no other program depends on LibTorch.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,8 @@ namespace likeness::engine {
 
 class TorchEngine : public Engine {
  public:
-  // `threads`: 0 = all cores; set for the whole process, as LibTorch has one pool. `device`: "cpu", "cuda", "cuda:1", or "auto",
-  // which is "cpu". kUsage for any other text; kEnvironment when the device is not there.
+  // `threads`: 0 = all cores; set for the whole process, as LibTorch has one pool. `device`: "cpu", "cuda", "cuda:1",
+  // or "auto", which is "cpu". kUsage for any other text; kEnvironment when the device is not there.
   TorchEngine(const model::TrainedModel& model, int threads, const std::string& device);
   ~TorchEngine() override;
 

@@ -16,11 +16,11 @@
 namespace likeness::model {
 namespace {
 
-constexpr std::size_t kLarge = 1 << 20;      // below this glibc's own bins do well
+constexpr std::size_t kLarge = 1 << 20;  // below this glibc's own bins do well
 constexpr std::size_t kHugePage = 2 << 20;
 
-// A best-fit list of blocks that are never split and never returned. Training asks for the same sizes again and again, so a block
-// is taken for a tensor that fills at least half of it, and the lists settle after the first step.
+// A best-fit list of blocks that are never split and never returned. Training asks for the same sizes again and again,
+// so a block is taken for a tensor that fills at least half of it, and the lists settle after the first step.
 class BlockCache final : public c10::Allocator {
  public:
   explicit BlockCache(c10::Allocator* small) : small_(small) {}
@@ -60,7 +60,8 @@ class BlockCache final : public c10::Allocator {
 
   // Mapped with room to align it to a huge page; the rest is never touched and costs addresses only.
   static void* obtain(std::size_t size) {
-    void* p = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p =
+        mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) throw std::bad_alloc();
     const auto aligned = (reinterpret_cast<std::uintptr_t>(p) + kHugePage - 1) / kHugePage * kHugePage;
     void* block = reinterpret_cast<void*>(aligned);

@@ -18,12 +18,14 @@ at::Tensor rounded(const at::Tensor& weight) { return weight.to(at::kBFloat16).t
 // A bf16 convolution by way of f32. A function of its own so that what is kept for the backward pass is bf16.
 class WidenedConvolution : public torch::autograd::Function<WidenedConvolution> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const ConvShape& s) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const ConvShape& s) {
     context->save_for_backward({x, weight});
     context->saved_data["stride"] = s.stride;
     context->saved_data["padding"] = s.padding;
     context->saved_data["groups"] = s.groups;
-    return at::conv2d(x.to(at::kFloat), rounded(weight), {}, {s.stride, s.stride}, {s.padding, s.padding}, {1, 1}, s.groups)
+    return at::conv2d(x.to(at::kFloat), rounded(weight), {}, {s.stride, s.stride}, {s.padding, s.padding}, {1, 1},
+                      s.groups)
         .to(at::kBFloat16);
   }
 
@@ -31,9 +33,9 @@ class WidenedConvolution : public torch::autograd::Function<WidenedConvolution> 
     const variable_list saved = context->get_saved_variables();
     const std::int64_t stride = context->saved_data["stride"].toInt(), padding = context->saved_data["padding"].toInt();
     const auto [dx, dw, db] = at::convolution_backward(
-        gradients[0].to(at::kFloat), saved[0].to(at::kFloat), rounded(saved[1]), at::OptionalIntArrayRef(), {stride, stride},
-        {padding, padding}, {1, 1}, /*transposed=*/false, {0, 0}, context->saved_data["groups"].toInt(),
-        {context->needs_input_grad(0), context->needs_input_grad(1), false});
+        gradients[0].to(at::kFloat), saved[0].to(at::kFloat), rounded(saved[1]), at::OptionalIntArrayRef(),
+        {stride, stride}, {padding, padding}, {1, 1}, /*transposed=*/false, {0, 0},
+        context->saved_data["groups"].toInt(), {context->needs_input_grad(0), context->needs_input_grad(1), false});
     return {dx.defined() ? dx.to(at::kBFloat16) : dx, dw, at::Tensor()};
   }
 };
@@ -42,7 +44,8 @@ at::Tensor without_bias(const at::Tensor& x, const at::Tensor& weight, const Con
   const bool bf16 = x.scalar_type() == at::kBFloat16;
   if (x.is_cpu() && is_narrow_group(x, weight, s)) return group_convolution(x, weight, s);
   if (x.is_cpu() && !(bf16 && bf16_is_native())) {
-    const bool pointwise = weight.size(2) == 1 && weight.size(3) == 1 && s.stride == 1 && s.padding == 0 && s.groups == 1;
+    const bool pointwise =
+        weight.size(2) == 1 && weight.size(3) == 1 && s.stride == 1 && s.padding == 0 && s.groups == 1;
     if (pointwise) return pointwise_convolution(x, weight);
     if (bf16) return WidenedConvolution::apply(x, weight, s);
   }

@@ -20,17 +20,27 @@ struct Extent {
 };
 
 Extent extent_of(const at::Tensor& x, const at::Tensor& weight, const ConvShape& shape) {
-  Extent e{.batch = x.size(0), .channels = x.size(1), .height = x.size(2), .width = x.size(3), .out_height = 0, .out_width = 0,
-           .kernel_h = static_cast<int>(weight.size(2)), .kernel_w = static_cast<int>(weight.size(3)), .stride = shape.stride,
-           .padding = shape.padding, .twin = weight.size(1) == 2};
+  Extent e{.batch = x.size(0),
+           .channels = x.size(1),
+           .height = x.size(2),
+           .width = x.size(3),
+           .out_height = 0,
+           .out_width = 0,
+           .kernel_h = static_cast<int>(weight.size(2)),
+           .kernel_w = static_cast<int>(weight.size(3)),
+           .stride = shape.stride,
+           .padding = shape.padding,
+           .twin = weight.size(1) == 2};
   e.out_height = (e.height + 2 * e.padding - e.kernel_h) / e.stride + 1;
   e.out_width = (e.width + 2 * e.padding - e.kernel_w) / e.stride + 1;
   TORCH_CHECK(e.out_height > 0 && e.out_width > 0, "convolution: the kernel is larger than its input ", x.sizes());
   return e;
 }
 
-// The weight [C, 1 or 2, kh, kw] as planes [taps, C]: what multiplies a channel itself and what multiplies its neighbour.
-template <class A> struct Planes {
+// The weight [C, 1 or 2, kh, kw] as planes [taps, C]: what multiplies a channel itself and what multiplies its
+// neighbour.
+template <class A>
+struct Planes {
   std::vector<A> own, twin;
   // Where the gradient flows back, channel c collects from its neighbour with the neighbour's weight.
   Planes transposed() const {
@@ -41,7 +51,8 @@ template <class A> struct Planes {
 };
 
 // `round`: to bf16 first, as the feature maps are.
-template <class A> Planes<A> planes_of(const at::Tensor& weight, const Extent& e, bool round) {
+template <class A>
+Planes<A> planes_of(const at::Tensor& weight, const Extent& e, bool round) {
   const at::Tensor w = (round ? weight.to(at::kBFloat16).to(weight.scalar_type()) : weight).contiguous();
   const A* p = data<A>(w);
   const int taps = e.taps(), per_group = e.twin ? 2 : 1;
@@ -59,7 +70,8 @@ template <class A> Planes<A> planes_of(const at::Tensor& weight, const Extent& e
 }
 
 // The taps of one output pixel.
-template <class T> struct Taps {
+template <class T>
+struct Taps {
   using A = ComputeT<T>;
   explicit Taps(const Extent& e) : x(e.taps()), own(e.taps()), twin(e.taps()) {}
   void add(const T* from, const Planes<A>& planes, std::int64_t at) {
@@ -72,7 +84,8 @@ template <class T> struct Taps {
   std::vector<const A*> own, twin;
 };
 
-template <class T> void run_forward(const T* x, T* y, const Planes<ComputeT<T>>& planes, const Extent& e) {
+template <class T>
+void run_forward(const T* x, T* y, const Planes<ComputeT<T>>& planes, const Extent& e) {
   const auto& loops = kernel::group_kernels<T>(kernel::kernels(), e.twin);
   at::parallel_for(0, e.batch * e.out_height, 1, [&](std::int64_t begin, std::int64_t end) {
     Taps<T> taps(e);
@@ -86,16 +99,19 @@ template <class T> void run_forward(const T* x, T* y, const Planes<ComputeT<T>>&
           for (int kw = 0; kw < e.kernel_w; ++kw) {
             const std::int64_t iw = ow * e.stride - e.padding + kw;
             if (iw < 0 || iw >= e.width) continue;
-            taps.add(x + ((b * e.height + ih) * e.width + iw) * e.channels, planes, (kh * e.kernel_w + kw) * e.channels);
+            taps.add(x + ((b * e.height + ih) * e.width + iw) * e.channels, planes,
+                     (kh * e.kernel_w + kw) * e.channels);
           }
         }
-        loops.gather(taps.n, taps.x.data(), taps.own.data(), taps.twin.data(), y + (row * e.out_width + ow) * e.channels, e.channels);
+        loops.gather(taps.n, taps.x.data(), taps.own.data(), taps.twin.data(),
+                     y + (row * e.out_width + ow) * e.channels, e.channels);
       }
     }
   });
 }
 
-template <class T> void run_backward_input(const T* dy, T* dx, const Planes<ComputeT<T>>& planes, const Extent& e) {
+template <class T>
+void run_backward_input(const T* dy, T* dx, const Planes<ComputeT<T>>& planes, const Extent& e) {
   const auto& loops = kernel::group_kernels<T>(kernel::kernels(), e.twin);
   at::parallel_for(0, e.batch * e.height, 1, [&](std::int64_t begin, std::int64_t end) {
     Taps<T> taps(e);
@@ -109,17 +125,20 @@ template <class T> void run_backward_input(const T* dy, T* dx, const Planes<Comp
           for (int kw = 0; kw < e.kernel_w; ++kw) {
             const std::int64_t w = iw + e.padding - kw, ow = w / e.stride;
             if (w < 0 || w % e.stride != 0 || ow >= e.out_width) continue;
-            taps.add(dy + ((b * e.out_height + oh) * e.out_width + ow) * e.channels, planes, (kh * e.kernel_w + kw) * e.channels);
+            taps.add(dy + ((b * e.out_height + oh) * e.out_width + ow) * e.channels, planes,
+                     (kh * e.kernel_w + kw) * e.channels);
           }
         }
-        loops.gather(taps.n, taps.x.data(), taps.own.data(), taps.twin.data(), dx + (row * e.width + iw) * e.channels, e.channels);
+        loops.gather(taps.n, taps.x.data(), taps.own.data(), taps.twin.data(), dx + (row * e.width + iw) * e.channels,
+                     e.channels);
       }
     }
   });
 }
 
 // The weight's gradient in planes [taps, C] (own, then twin), f64.
-template <class T> std::vector<double> run_backward_weight(const T* x, const T* dy, const Extent& e) {
+template <class T>
+std::vector<double> run_backward_weight(const T* x, const T* dy, const Extent& e) {
   const auto& loops = kernel::group_kernels<T>(kernel::kernels(), e.twin);
   const std::int64_t plane = e.taps() * e.channels, rows = e.batch * e.out_height;
   const Pieces pieces{rows, std::max<std::int64_t>(4, (rows + 63) / 64)};
@@ -158,7 +177,8 @@ template <class T> std::vector<double> run_backward_weight(const T* x, const T* 
   return partials.total();
 }
 
-template <class A> void planes_to_weight(const std::vector<double>& planes, const at::Tensor& gradient, const Extent& e) {
+template <class A>
+void planes_to_weight(const std::vector<double>& planes, const at::Tensor& gradient, const Extent& e) {
   const int taps = e.taps(), per_group = e.twin ? 2 : 1;
   A* out = mutable_data<A>(gradient);
   for (std::int64_t c = 0; c < e.channels; ++c) {
@@ -172,12 +192,15 @@ template <class A> void planes_to_weight(const std::vector<double>& planes, cons
 
 class GroupConvolution : public torch::autograd::Function<GroupConvolution> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_any, const at::Tensor& weight, const ConvShape& shape) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_any, const at::Tensor& weight,
+                            const ConvShape& shape) {
     const at::Tensor x = in_rows(x_any);
     const Extent e = extent_of(x, weight, shape);
-    at::Tensor y = at::empty({e.batch, e.channels, e.out_height, e.out_width}, x.options(), at::MemoryFormat::ChannelsLast);
+    at::Tensor y =
+        at::empty({e.batch, e.channels, e.out_height, e.out_width}, x.options(), at::MemoryFormat::ChannelsLast);
     dispatch(x.scalar_type(), [&]<class T>(T) {
-      run_forward<T>(data<T>(x), mutable_data<T>(y), planes_of<ComputeT<T>>(weight, e, x.scalar_type() == at::kBFloat16), e);
+      run_forward<T>(data<T>(x), mutable_data<T>(y),
+                     planes_of<ComputeT<T>>(weight, e, x.scalar_type() == at::kBFloat16), e);
     });
     context->save_for_backward({x, weight});
     context->saved_data["stride"] = shape.stride;
@@ -188,8 +211,9 @@ class GroupConvolution : public torch::autograd::Function<GroupConvolution> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], dy = in_rows(gradients[0]);
-    const Extent e = extent_of(x, weight, {.stride = static_cast<int>(context->saved_data["stride"].toInt()),
-                                           .padding = static_cast<int>(context->saved_data["padding"].toInt())});
+    const Extent e = extent_of(x, weight,
+                               {.stride = static_cast<int>(context->saved_data["stride"].toInt()),
+                                .padding = static_cast<int>(context->saved_data["padding"].toInt())});
     at::Tensor dx, dw;
     dispatch(x.scalar_type(), [&]<class T>(T) {
       using A = ComputeT<T>;

@@ -18,9 +18,9 @@ struct TorchModel::State {
   Graph graph;
   at::ScalarType dtype;
   std::vector<Step> plan;
-  std::map<std::string, at::Tensor> tensors;                    // the whole state dict but the counters
-  std::map<std::string, std::int64_t> counters;                 // "….num_batches_tracked"
-  std::vector<std::pair<std::string, at::Tensor>> parameters;   // the trainable ones
+  std::map<std::string, at::Tensor> tensors;                   // the whole state dict but the counters
+  std::map<std::string, std::int64_t> counters;                // "….num_batches_tracked"
+  std::vector<std::pair<std::string, at::Tensor>> parameters;  // the trainable ones
   bool training = true, bf16 = false;
   std::uint64_t dropout_seed = 0;
   std::int64_t step = 0;
@@ -76,7 +76,8 @@ NormParameters TorchModel::State::norm_parameters(const Step& step) {
 at::Tensor TorchModel::State::drop(const at::Tensor& x, const Step& current) const {
   const double p = graph.nodes[current.node].dropout;
   if (!training || p <= 0) return x;
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(Rng(dropout_seed, Purpose::kDropout, step, current.node).next_u64());
+  at::Generator generator =
+      at::make_generator<at::CPUGeneratorImpl>(Rng(dropout_seed, Purpose::kDropout, step, current.node).next_u64());
   const at::Tensor mask = at::empty(x.sizes(), x.options().device(at::kCPU)).bernoulli_(1 - p, generator).div_(1 - p);
   return x * mask.to(x.device());
 }
@@ -90,11 +91,16 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
                          {.stride = node.stride, .padding = node.padding, .groups = node.groups});
     case Step::Kind::kNorm:
       return norm(x, current.other >= 0 ? values[current.other] : at::Tensor(), norm_parameters(current));
-    case Step::Kind::kPRelu: return at::prelu(x, tensor(node, "weight").to(x.scalar_type()));
-    case Step::Kind::kAdd: return x + values[current.other];
-    case Step::Kind::kFlatten: return x.contiguous().flatten(1).to(dtype);  // bf16 ends here
-    case Step::Kind::kLinear: return at::linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor());
-    case Step::Kind::kDropout: return drop(x, current);
+    case Step::Kind::kPRelu:
+      return at::prelu(x, tensor(node, "weight").to(x.scalar_type()));
+    case Step::Kind::kAdd:
+      return x + values[current.other];
+    case Step::Kind::kFlatten:
+      return x.contiguous().flatten(1).to(dtype);  // bf16 ends here
+    case Step::Kind::kLinear:
+      return at::linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor());
+    case Step::Kind::kDropout:
+      return drop(x, current);
   }
   LIKENESS_ASSERT(!"unknown step");
   return {};
@@ -104,8 +110,8 @@ at::Tensor TorchModel::forward(const at::Tensor& images) {
   State& s = *state_;
   TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.size(2) == s.graph.input_height &&
                   images.size(3) == s.graph.input_width && images.scalar_type() == s.dtype,
-              "images: want ", s.dtype, " [B,3,", s.graph.input_height, ",", s.graph.input_width, "], got ", images.scalar_type(),
-              " ", images.sizes());
+              "images: want ", s.dtype, " [B,3,", s.graph.input_height, ",", s.graph.input_width, "], got ",
+              images.scalar_type(), " ", images.sizes());
   std::vector<at::Tensor> values(s.graph.nodes.size());
   values[0] = images.contiguous(at::MemoryFormat::ChannelsLast);
   if (s.bf16) values[0] = values[0].to(at::kBFloat16);
@@ -144,7 +150,8 @@ void TorchModel::load(const Weights& weights, const std::string& where) {
   State& s = *state_;
   check_weights(s.graph, weights, where);
   const at::NoGradGuard no_grad;
-  for (auto& [name, tensor] : s.tensors) tensor.copy_(to_tensor(weights.tensors.at(name), s.dtype, where + ", " + name));
+  for (auto& [name, tensor] : s.tensors)
+    tensor.copy_(to_tensor(weights.tensors.at(name), s.dtype, where + ", " + name));
   for (auto& [name, value] : s.counters) value = static_cast<std::int64_t>(weights.tensors.at(name).as_double().at(0));
 }
 

@@ -16,36 +16,38 @@ namespace likeness::model {
 
 // Owns the parameters and buffers of one network. Not thread-safe: one forward or backward at a time.
 //
-// Feature maps are channels-last throughout (memory order B,H,W,C): a 1x1 convolution is then one matrix product, and batch
-// norm, PReLU and depthwise convolutions run over contiguous channels. Graph patterns are fused when the module is built:
-// batch norm + PReLU and batch norm + addition become one operator each (model/torch/norm.h).
+// Feature maps are channels-last throughout (memory order B,H,W,C): a 1x1 convolution is then one matrix product, and
+// batch norm, PReLU and depthwise convolutions run over contiguous channels. Graph patterns are fused when the module
+// is built: batch norm + PReLU and batch norm + addition become one operator each (model/torch/norm.h).
 class TorchModel {
  public:
-  // `dtype`: kFloat or kDouble, of the parameters and of the computation. Weights are checked strictly (kData, as load()).
-  // A new module is in training mode.
+  // `dtype`: kFloat or kDouble, of the parameters and of the computation. Weights are checked strictly (kData, as
+  // load()). A new module is in training mode.
   TorchModel(Graph graph, const Weights& weights, at::ScalarType dtype);
   ~TorchModel();
 
-  // images [B,3,H,W] of the model's dtype, already preprocessed; channels-last costs no copy -> embeddings [B,D] (f32, or
-  // f64 for an f64 model), raw. Training mode normalises with the batch's statistics (B >= 2) and updates the running ones;
-  // evaluation mode uses the running ones. Autograd follows the caller's mode. c10::Error when the shape is not the graph's.
+  // images [B,3,H,W] of the model's dtype, already preprocessed; channels-last costs no copy -> embeddings [B,D] (f32,
+  // or f64 for an f64 model), raw. Training mode normalises with the batch's statistics (B >= 2) and updates the
+  // running ones; evaluation mode uses the running ones. Autograd follows the caller's mode. c10::Error when the shape
+  // is not the graph's.
   at::Tensor forward(const at::Tensor& images);
   void train(bool on);
   bool is_training() const;
 
-  // Mixed precision: feature maps are stored, and products' factors rounded, in bf16; sums, statistics, parameters, their
-  // gradients, everything from the flattening on, and the embeddings stay f32. Only for f32 models (c10::Error otherwise).
-  // Where the CPU multiplies bf16 (AVX512-BF16, AMX), oneDNN's bf16 convolutions run; elsewhere their emulation is eight
-  // times slower than f32, so the same rounded factors go through f32 products (model/torch/convolution.h).
+  // Mixed precision: feature maps are stored, and products' factors rounded, in bf16; sums, statistics, parameters,
+  // their gradients, everything from the flattening on, and the embeddings stay f32. Only for f32 models (c10::Error
+  // otherwise). Where the CPU multiplies bf16 (AVX512-BF16, AMX), oneDNN's bf16 convolutions run; elsewhere their
+  // emulation is eight times slower than f32, so the same rounded factors go through f32 products
+  // (model/torch/convolution.h).
   void set_bf16(bool on);
 
-  // Dropout draws its masks from (seed, step), so a resumed run draws what the uninterrupted one would have. Each forward in
-  // training mode advances `step` by one.
+  // Dropout draws its masks from (seed, step), so a resumed run draws what the uninterrupted one would have. Each
+  // forward in training mode advances `step` by one.
   void seed_dropout(std::uint64_t seed, std::int64_t step);
 
   const Graph& graph() const;
-  // Trainable parameters in state dict order, frozen ones left out. The tensors keep their identity for the module's life:
-  // load() and to() change what is in them.
+  // Trainable parameters in state dict order, frozen ones left out. The tensors keep their identity for the module's
+  // life: load() and to() change what is in them.
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const;
   // Everything in the state dict, copied, in the model's dtype; counters as i64.
   Weights state() const;
@@ -60,7 +62,7 @@ class TorchModel {
 
 // [B,H,W,3] u8 -> [B,3,H,W] channels-last (same memory order, no transposition), cast and normalised in one pass:
 // (pixel[c] - mean[c]) / std[c]. `bgr`: the network wants blue first. dtype kFloat or kDouble.
-at::Tensor normalise_pixels(const at::Tensor& pixels_nhwc_u8, const std::vector<double>& mean, const std::vector<double>& std,
-                            bool bgr, at::ScalarType dtype);
+at::Tensor normalise_pixels(const at::Tensor& pixels_nhwc_u8, const std::vector<double>& mean,
+                            const std::vector<double>& std, bool bgr, at::ScalarType dtype);
 
 }  // namespace likeness::model

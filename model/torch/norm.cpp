@@ -23,7 +23,8 @@ struct Statistics {
   at::Tensor mean, inverse_std;  // [C], of the type that is computed in
 };
 
-template <class T> Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormParameters& p) {
+template <class T>
+Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormParameters& p) {
   using A = ComputeT<T>;
   const std::int64_t channels = x.size(1);
   TORCH_CHECK(rows.count > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
@@ -53,8 +54,9 @@ template <class T> Statistics batch_statistics(const at::Tensor& x, const Pieces
 
 class Norm : public torch::autograd::Function<Norm> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_any, const std::optional<at::Tensor>& residual_any,
-                            const at::Tensor& gamma, const at::Tensor& beta, const std::optional<at::Tensor>& slope_any,
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_any,
+                            const std::optional<at::Tensor>& residual_any, const at::Tensor& gamma,
+                            const at::Tensor& beta, const std::optional<at::Tensor>& slope_any,
                             const NormParameters& p) {
     const at::Tensor x = in_rows(x_any), residual = residual_any ? in_rows(*residual_any) : at::Tensor();
     const at::Tensor slope = slope_any.value_or(at::Tensor());
@@ -66,15 +68,17 @@ class Norm : public torch::autograd::Function<Norm> {
     Statistics s;
     dispatch(x.scalar_type(), [&]<class T>(T) {
       using A = ComputeT<T>;
-      if (p.training) s = batch_statistics<T>(x, rows, p);
-      else s = {p.running_mean.clone(), (p.running_var + p.epsilon).rsqrt()};
+      if (p.training)
+        s = batch_statistics<T>(x, rows, p);
+      else
+        s = {p.running_mean.clone(), (p.running_var + p.epsilon).rsqrt()};
       const at::Tensor scale = gamma * s.inverse_std;
       const kernel::NormConstants<A> k{data<A>(s.mean), data<A>(scale), data<A>(beta), data<A>(slope)};
       const auto& loops = kernel::norm_kernels<T>(kernel::kernels());
       each_piece(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
         const std::int64_t at = first * channels;
-        loops.forward(data<T>(x) + at, residual.defined() ? data<T>(residual) + at : nullptr, mutable_data<T>(z) + at, n,
-                      channels, k);
+        loops.forward(data<T>(x) + at, residual.defined() ? data<T>(residual) + at : nullptr, mutable_data<T>(z) + at,
+                      n, channels, k);
       });
     });
     context->save_for_backward({x, gamma, beta, slope, s.mean, s.inverse_std});
@@ -131,7 +135,8 @@ class Norm : public torch::autograd::Function<Norm> {
 at::Tensor norm(const at::Tensor& x, const at::Tensor& residual, const NormParameters& p) {
   if (!x.is_cpu()) {
     // Elsewhere PyTorch's operators; the CUDA module registers faster ones.
-    at::Tensor z = at::batch_norm(x, p.gamma, p.beta, p.running_mean, p.running_var, p.training, p.momentum, p.epsilon, true);
+    at::Tensor z =
+        at::batch_norm(x, p.gamma, p.beta, p.running_mean, p.running_var, p.training, p.momentum, p.epsilon, true);
     if (p.slope.defined()) z = at::prelu(z, p.slope.to(z.scalar_type()));
     return residual.defined() ? z + residual : z;
   }

@@ -20,8 +20,8 @@ void convert(const std::uint8_t* in, T* out, std::int64_t pixels, const std::arr
 }
 
 template <class T>
-void normalise(const at::Tensor& pixels, at::Tensor& out, const std::vector<double>& mean, const std::vector<double>& std,
-               bool bgr) {
+void normalise(const at::Tensor& pixels, at::Tensor& out, const std::vector<double>& mean,
+               const std::vector<double>& std, bool bgr) {
   std::array<std::array<T, 256>, 3> table;
   for (int c = 0; c < 3; ++c) {
     for (int v = 0; v < 256; ++v) table[c][v] = static_cast<T>((v - mean[c]) / std[c]);
@@ -41,12 +41,15 @@ at::Tensor normalise_pixels(const at::Tensor& pixels, const std::vector<double>&
   const at::Tensor in = pixels.contiguous();
   at::Tensor out = at::empty(in.sizes(), in.options().dtype(dtype));
   if (in.is_cpu()) {
-    if (dtype == at::kFloat) normalise<float>(in, out, mean, std, bgr);
-    else normalise<double>(in, out, mean, std, bgr);
+    if (dtype == at::kFloat)
+      normalise<float>(in, out, mean, std, bgr);
+    else
+      normalise<double>(in, out, mean, std, bgr);
   } else {
     const at::TensorOptions options = at::TensorOptions(dtype).device(in.device());
     const at::Tensor source = bgr ? in.flip(3) : in;
-    out = source.to(dtype).sub_(at::tensor(mean, at::kDouble).to(options)).div_(at::tensor(std, at::kDouble).to(options));
+    out =
+        source.to(dtype).sub_(at::tensor(mean, at::kDouble).to(options)).div_(at::tensor(std, at::kDouble).to(options));
   }
   return out.permute({0, 3, 1, 2});
 }

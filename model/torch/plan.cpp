@@ -9,14 +9,22 @@ namespace {
 
 Step::Kind kind_of(Op op) {
   switch (op) {
-    case Op::kConv: return Step::Kind::kConv;
-    case Op::kBatchNorm: return Step::Kind::kNorm;
-    case Op::kPRelu: return Step::Kind::kPRelu;
-    case Op::kAdd: return Step::Kind::kAdd;
-    case Op::kFlatten: return Step::Kind::kFlatten;
-    case Op::kLinear: return Step::Kind::kLinear;
-    case Op::kDropout: return Step::Kind::kDropout;
-    case Op::kInput: break;
+    case Op::kConv:
+      return Step::Kind::kConv;
+    case Op::kBatchNorm:
+      return Step::Kind::kNorm;
+    case Op::kPRelu:
+      return Step::Kind::kPRelu;
+    case Op::kAdd:
+      return Step::Kind::kAdd;
+    case Op::kFlatten:
+      return Step::Kind::kFlatten;
+    case Op::kLinear:
+      return Step::Kind::kLinear;
+    case Op::kDropout:
+      return Step::Kind::kDropout;
+    case Op::kInput:
+      break;
   }
   LIKENESS_ASSERT(!"an input is not a step");
   return Step::Kind::kAdd;

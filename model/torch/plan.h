@@ -11,16 +11,16 @@ namespace likeness::model {
 struct Step {
   enum class Kind { kConv, kNorm, kPRelu, kAdd, kFlatten, kLinear, kDropout };
   Kind kind;
-  int output;          // node index
-  int node;            // the node whose parameters and attributes are used: for kNorm the batch norm
-  int input;           // node index
-  int other = -1;      // kAdd: the second operand; kNorm: what is added after normalisation, if anything
-  int prelu = -1;      // kNorm: the PReLU node applied after normalisation, if any
+  int output;             // node index
+  int node;               // the node whose parameters and attributes are used: for kNorm the batch norm
+  int input;              // node index
+  int other = -1;         // kAdd: the second operand; kNorm: what is added after normalisation, if anything
+  int prelu = -1;         // kNorm: the PReLU node applied after normalisation, if any
   std::vector<int> dies;  // node indices whose values no later step reads
 };
 
-// A batch norm whose only reader is a PReLU or an addition is computed together with it. Of two such operands of one addition
-// the later one is fused, since the other is then already there.
+// A batch norm whose only reader is a PReLU or an addition is computed together with it. Of two such operands of one
+// addition the later one is fused, since the other is then already there.
 std::vector<Step> make_plan(const Graph& graph);
 
 }  // namespace likeness::model

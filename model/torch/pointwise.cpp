@@ -14,7 +14,8 @@ using torch::autograd::variable_list;
 // Channels-last [B,C,H,W] as the matrix [B*H*W, C], and back.
 at::Tensor as_matrix(const at::Tensor& x) { return x.permute({0, 2, 3, 1}).view({-1, x.size(1)}); }
 at::Tensor empty_maps(const at::Tensor& like, std::int64_t channels) {
-  return at::empty({like.size(0), channels, like.size(2), like.size(3)}, like.options(), at::MemoryFormat::ChannelsLast);
+  return at::empty({like.size(0), channels, like.size(2), like.size(3)}, like.options(),
+                   at::MemoryFormat::ChannelsLast);
 }
 
 // Rows that are widened to f32 at a time: both factors of a product then stay in the last-level cache.

@@ -17,18 +17,27 @@ inline at::Tensor in_rows(const at::Tensor& x) {
 }
 
 // f32, f64 or bf16 -> f(T{}) with the kernels' type.
-template <class F> void dispatch(at::ScalarType type, F&& f) {
-  if (type == at::kFloat) f(float{});
-  else if (type == at::kDouble) f(double{});
-  else if (type == at::kBFloat16) f(kernel::BF16{});
-  else TORCH_CHECK(false, "feature maps are f32, f64 or bf16, not ", type);
+template <class F>
+void dispatch(at::ScalarType type, F&& f) {
+  if (type == at::kFloat)
+    f(float{});
+  else if (type == at::kDouble)
+    f(double{});
+  else if (type == at::kBFloat16)
+    f(kernel::BF16{});
+  else
+    TORCH_CHECK(false, "feature maps are f32, f64 or bf16, not ", type);
 }
 
 // Null where the tensor is undefined.
-template <class T> const T* data(const at::Tensor& t) {
+template <class T>
+const T* data(const at::Tensor& t) {
   return t.defined() ? static_cast<const T*>(t.const_data_ptr()) : nullptr;
 }
-template <class T> T* mutable_data(const at::Tensor& t) { return static_cast<T*>(t.mutable_data_ptr()); }
+template <class T>
+T* mutable_data(const at::Tensor& t) {
+  return static_cast<T*>(t.mutable_data_ptr());
+}
 
 // `count` items in pieces of `size`, whatever the number of threads: sums over pieces then do not depend on it.
 struct Pieces {
@@ -37,9 +46,11 @@ struct Pieces {
 };
 
 // f(piece, first item, items) for every piece, on all threads.
-template <class F> void each_piece(const Pieces& pieces, F&& f) {
+template <class F>
+void each_piece(const Pieces& pieces, F&& f) {
   at::parallel_for(0, pieces.number(), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) f(i, i * pieces.size, std::min(pieces.size, pieces.count - i * pieces.size));
+    for (std::int64_t i = begin; i < end; ++i)
+      f(i, i * pieces.size, std::min(pieces.size, pieces.count - i * pieces.size));
   });
 }
 

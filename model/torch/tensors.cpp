@@ -22,7 +22,8 @@ at::Tensor to_tensor(const WeightTensor& stored, at::ScalarType dtype, const std
                .got = stored.dtype,
                .hint = ""});
   }();
-  const at::Tensor view = at::from_blob(const_cast<std::byte*>(stored.data.data()), stored.shape, at::TensorOptions(type));
+  const at::Tensor view =
+      at::from_blob(const_cast<std::byte*>(stored.data.data()), stored.shape, at::TensorOptions(type));
   return view.to(dtype, /*non_blocking=*/false, /*copy=*/true);
 }
 

@@ -1,10 +1,11 @@
-// One training step: forward, margin loss over 10,000 classes, backward, clipping, SGD. Random pictures already in memory, the same
-// batch every time.
+// One training step: forward, margin loss over 10,000 classes, backward, clipping, SGD. Random pictures already in
+// memory, the same batch every time.
 //
 //   step_bench [--benchmark_filter=mbf/112/32/f32] [--threads=2]
 //
-// items_per_second is pictures per second; forward, head, backward and update are milliseconds of a step. Before anything is timed,
-// the step's embeddings and gradients are compared with the same step in f64: a wrong answer gets no time.
+// items_per_second is pictures per second; forward, head, backward and update are milliseconds of a step. Before
+// anything is timed, the step's embeddings and gradients are compared with the same step in f64: a wrong answer gets no
+// time.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -45,7 +46,9 @@ struct Step {
         head({.classes = kClasses, .dimension = 512, .margin = {.scale = 64, .m2 = 0.5}}, dtype),
         generator(at::detail::createCPUGenerator(7)) {
     model->set_bf16(s.bf16 && dtype == at::kFloat);
-    images = at::randn({s.batch, 3, s.side, s.side}, generator, at::kFloat).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+    images = at::randn({s.batch, 3, s.side, s.side}, generator, at::kFloat)
+                 .to(dtype)
+                 .contiguous(at::MemoryFormat::ChannelsLast);
     labels = at::randint(0, kClasses, {s.batch}, generator, at::kLong);
     std::vector<train::Parameter> parameters;
     for (const auto& [name, tensor] : model->parameters()) {
@@ -74,7 +77,8 @@ struct Step {
 };
 
 double cosine(const at::Tensor& a, const at::Tensor& b) {
-  return at::cosine_similarity(a.detach().to(at::kDouble).flatten(), b.detach().to(at::kDouble).flatten(), 0).item<double>();
+  return at::cosine_similarity(a.detach().to(at::kDouble).flatten(), b.detach().to(at::kDouble).flatten(), 0)
+      .item<double>();
 }
 
 // Exits when the step's embeddings or gradients are not those of the same step in f64.
@@ -86,9 +90,11 @@ void check(Setup setup) {
   want.head.loss(reference, want.labels).backward();
   const double forward = 1 - cosine(embeddings, reference), backward = 1 - cosine(got.gradients(), want.gradients());
   const double forward_limit = setup.bf16 ? 1e-2 : 1e-8, backward_limit = setup.bf16 ? 1e-1 : 1e-5;
-  std::fprintf(stderr, "%s: 1 - cosine to f64: embeddings %.1e, gradients %.1e\n", name_of(setup).c_str(), forward, backward);
+  std::fprintf(stderr, "%s: 1 - cosine to f64: embeddings %.1e, gradients %.1e\n", name_of(setup).c_str(), forward,
+               backward);
   if (!(forward < forward_limit && backward < backward_limit)) {
-    std::fprintf(stderr, "%s: wrong answer (limits %.0e, %.0e)\n", name_of(setup).c_str(), forward_limit, backward_limit);
+    std::fprintf(stderr, "%s: wrong answer (limits %.0e, %.0e)\n", name_of(setup).c_str(), forward_limit,
+                 backward_limit);
     std::exit(1);
   }
 }
@@ -133,9 +139,14 @@ int main(int argc, char** argv) {
     --argc;
   }
   at::set_num_threads(threads);
-  for (const likeness::Setup& setup : {likeness::Setup{"mbf", 112, 32, false}, {"mbf", 112, 32, true}, {"mbf", 64, 64, false},
-                                       {"mbf", 64, 64, true}, {"r18", 112, 16, false}, {"r18", 112, 16, true}}) {
-    benchmark::RegisterBenchmark(likeness::name_of(setup).c_str(), [setup](benchmark::State& state) { likeness::run(state, setup); })
+  for (const likeness::Setup& setup : {likeness::Setup{"mbf", 112, 32, false},
+                                       {"mbf", 112, 32, true},
+                                       {"mbf", 64, 64, false},
+                                       {"mbf", 64, 64, true},
+                                       {"r18", 112, 16, false},
+                                       {"r18", 112, 16, true}}) {
+    benchmark::RegisterBenchmark(likeness::name_of(setup).c_str(),
+                                 [setup](benchmark::State& state) { likeness::run(state, setup); })
         ->Unit(benchmark::kMillisecond)
         ->UseRealTime()
         ->MeasureProcessCPUTime()

@@ -1,10 +1,11 @@
-// The cache of large blocks: reuse, alignment, sizes, and many threads at once. A binary of its own: keep_memory() cannot be undone.
-#include "model/torch/allocator.h"
-
+// The cache of large blocks: reuse, alignment, sizes, and many threads at once. A binary of its own: keep_memory()
+// cannot be undone.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <thread>
+
+#include "model/torch/allocator.h"
 
 namespace likeness::model {
 namespace {

@@ -1,14 +1,12 @@
 // The module against the reference: outputs, every gradient, running statistics; state and its strictness.
-#include "model/torch/module.h"
-
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "model/graph/backbones.h"
+#include "model/torch/module.h"
 #include "model/torch/tensors.h"
 #include "tests/model/torch_support.h"
 
@@ -44,8 +42,8 @@ TEST(TorchModule, EvaluationEqualsTheReference) {
 }
 
 // Norm and projection of a tensor onto its own reference stream. Returns the relative error of the norm.
-double expect_gradient(const at::Tensor& gradient, const std::string& stream, double norm, double projection, double norm_tolerance,
-                     double projection_tolerance, const std::string& what) {
+double expect_gradient(const at::Tensor& gradient, const std::string& stream, double norm, double projection,
+                       double norm_tolerance, double projection_tolerance, const std::string& what) {
   const at::Tensor g = gradient.to(at::kDouble).contiguous();
   const double got_norm = g.norm().item<double>();
   const double got_projection = (g * drawn(stream, g.sizes())).sum().item<double>();
@@ -91,7 +89,8 @@ void expect_training_step(const std::string& name, at::ScalarType dtype) {
   testing::Test::RecordProperty("gradient_norm_error", std::to_string(typical));
   EXPECT_LT(typical, f64 ? 1e-10 : 5e-4) << "root mean square over all tensors; PyTorch in f32: 1.6e-4 to 3.4e-4";
   const std::vector<double> input = reference.at(key + "input_grad_norm").as_double();
-  expect_gradient(images.grad(), "proj:input", input[0], input[1], norm_tolerance, projection_tolerance, name + " input");
+  expect_gradient(images.grad(), "proj:input", input[0], input[1], norm_tolerance, projection_tolerance,
+                  name + " input");
   if (f64) {
     const std::string conv = name == "mbf" ? "layers.0.layers.0.weight" : "conv1.weight";
     for (const auto& [parameter, tensor] : model.parameters()) {
@@ -104,8 +103,8 @@ void expect_training_step(const std::string& name, at::ScalarType dtype) {
                             buffer_projections = reference.at(key + "buffer_proj").as_double();
   for (std::size_t i = 0; i < buffer_norms.size(); ++i) {
     const std::string buffer = names["buffers"][i];
-    expect_gradient(to_tensor(state.tensors.at(buffer), at::kDouble, buffer), "proj:" + buffer, buffer_norms[i], buffer_projections[i],
-                    f64 ? 1e-9 : 1e-4, f64 ? 1e-9 : 1e-4, name + " " + buffer);
+    expect_gradient(to_tensor(state.tensors.at(buffer), at::kDouble, buffer), "proj:" + buffer, buffer_norms[i],
+                    buffer_projections[i], f64 ? 1e-9 : 1e-4, f64 ? 1e-9 : 1e-4, name + " " + buffer);
   }
 }
 
@@ -132,7 +131,8 @@ TEST(TorchModule, LoadKeepsTheTensorsThatAnOptimizerHolds) {
   TorchModel model = filled("mbf", at::kFloat, 32);
   const at::Tensor held = model.parameters()[0].second;
   Weights zeros = model.state();
-  std::fill(zeros.tensors.at("layers.0.layers.0.weight").data.begin(), zeros.tensors.at("layers.0.layers.0.weight").data.end(), std::byte{0});
+  std::fill(zeros.tensors.at("layers.0.layers.0.weight").data.begin(),
+            zeros.tensors.at("layers.0.layers.0.weight").data.end(), std::byte{0});
   model.load(zeros, "memory");
   EXPECT_EQ(held.abs().sum().item<double>(), 0);
   EXPECT_TRUE(held.requires_grad());
@@ -156,6 +156,36 @@ TEST(TorchModule, RefusesPicturesOfAnotherShapeOrType) {
   EXPECT_THROW(model.forward(at::zeros({2, 3, 32, 32}, at::kDouble)), c10::Error);
 }
 
+double cosine(const at::Tensor& a, const at::Tensor& b) {
+  return at::cosine_similarity(a.detach().to(at::kDouble).flatten(), b.detach().to(at::kDouble).flatten(), 0)
+      .item<double>();
+}
+
+// Random networks amplify rounding (a weight of 8 bits is off by up to 0.4 %), so directions are compared, not digits.
+TEST(TorchModule, Bf16GoesTheSameWayAsF32) {
+  for (const std::string name : {"mbf", "r18"}) {
+    TorchModel exact = filled(name, at::kFloat, 64), coarse = filled(name, at::kFloat, 64);
+    coarse.set_bf16(true);
+    const at::Tensor images = drawn("images", {8, 3, 64, 64}).to(at::kFloat);
+    const at::Tensor r = drawn("r", {8, 512}).to(at::kFloat);
+    for (TorchModel* model : {&exact, &coarse}) (model->forward(images) * r).sum().backward();
+    std::vector<at::Tensor> gradients[2];
+    for (std::size_t i = 0; i < exact.parameters().size(); ++i) {
+      gradients[0].push_back(exact.parameters()[i].second.grad().flatten());
+      gradients[1].push_back(coarse.parameters()[i].second.grad().flatten());
+      EXPECT_EQ(gradients[1].back().scalar_type(), at::kFloat);
+    }
+    EXPECT_GT(cosine(at::cat(gradients[0]), at::cat(gradients[1])), 0.9) << name;
+    const at::NoGradGuard no_grad;
+    for (TorchModel* model : {&exact, &coarse}) model->train(false);
+    const at::Tensor want = exact.forward(images), got = coarse.forward(images);
+    EXPECT_EQ(got.scalar_type(), at::kFloat);
+    EXPECT_GT(cosine(want, got), 0.999) << name;
+    EXPECT_FALSE(at::equal(want, got));
+  }
+  EXPECT_THROW(filled("mbf", at::kDouble, 32).set_bf16(true), c10::Error);
+}
+
 TEST(TorchModule, DropoutDependsOnSeedAndStepAlone) {
   Graph graph = build_backbone({.name = "r18", .input = 32, .embedding = 64, .dropout = 0.5});
   const Weights weights = deterministic_fill(graph);
@@ -170,18 +200,22 @@ TEST(TorchModule, DropoutDependsOnSeedAndStepAlone) {
   EXPECT_TRUE(at::equal(output(1, 5, 1), output(1, 5, 1)));
   EXPECT_FALSE(at::equal(output(1, 5, 1), output(1, 6, 1)));
   EXPECT_FALSE(at::equal(output(1, 5, 1), output(2, 5, 1)));
-  EXPECT_TRUE(at::equal(output(1, 5, 2), output(1, 6, 1)));  // batch statistics make the outputs depend on the mask alone
+  EXPECT_TRUE(
+      at::equal(output(1, 5, 2), output(1, 6, 1)));  // batch statistics make the outputs depend on the mask alone
 }
 
 TEST(NormalisePixels, IsExactInBothOrdersAndTypes) {
   at::Tensor pixels = at::empty({2, 5, 7, 3}, at::kByte);
-  for (std::int64_t i = 0; i < pixels.numel(); ++i) pixels.data_ptr<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * 37);
+  for (std::int64_t i = 0; i < pixels.numel(); ++i)
+    pixels.data_ptr<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * 37);
   const std::vector<double> mean = {123.675, 116.28, 103.53}, std = {58.395, 57.12, 57.375};
   for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
     for (const bool bgr : {false, true}) {
       const at::Tensor got = normalise_pixels(pixels, mean, std, bgr, dtype);
       at::Tensor want = bgr ? pixels.flip(3) : pixels;
-      want = ((want.to(at::kDouble) - at::tensor(mean, at::kDouble)) / at::tensor(std, at::kDouble)).to(dtype).permute({0, 3, 1, 2});
+      want = ((want.to(at::kDouble) - at::tensor(mean, at::kDouble)) / at::tensor(std, at::kDouble))
+                 .to(dtype)
+                 .permute({0, 3, 1, 2});
       EXPECT_TRUE(at::equal(got, want)) << dtype << " " << bgr;
       EXPECT_TRUE(got.is_contiguous(at::MemoryFormat::ChannelsLast));
     }

@@ -3,8 +3,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -57,6 +60,38 @@ inline at::Tensor golden_images(at::ScalarType dtype) {
   const Npz images(golden("images.npz"));
   const at::Tensor pixels = tensor_of(images.at("input_u8"));  // [8,112,112,3]
   return ((pixels - 127.5) / 127.5).to(at::kFloat).to(dtype).permute({0, 3, 1, 2});
+}
+
+inline at::Tensor channels_last(const at::Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); }
+inline at::Tensor leaf(const at::Tensor& t) { return t.detach().clone().set_requires_grad(true); }
+
+// The gradient of sum(f(inputs) * r) in f64 against central differences, a few entries of each input.
+inline void expect_gradients(const std::vector<at::Tensor>& inputs,
+                             const std::function<at::Tensor(const std::vector<at::Tensor>&)>& f,
+                             const std::string& what) {
+  std::vector<at::Tensor> leaves;
+  for (const at::Tensor& t : inputs) leaves.push_back(leaf(t));
+  const at::Tensor out = f(leaves);
+  const at::Tensor r = drawn("gradient check", out.sizes());
+  (out * r).sum().backward();
+  const at::NoGradGuard no_grad;
+  constexpr double kStep = 1e-5;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    ASSERT_TRUE(leaves[i].grad().defined()) << what << ", input " << i;
+    const at::Tensor gradient = leaves[i].grad().contiguous();
+    const std::int64_t n = inputs[i].numel(), stride = std::max<std::int64_t>(1, n / 7);
+    for (std::int64_t k = 0; k < n; k += stride) {
+      const auto moved = [&](double by) {
+        std::vector<at::Tensor> changed = inputs;
+        changed[i] = inputs[i].contiguous().clone();
+        changed[i].view(-1)[k] += by;
+        return (f(changed) * r).sum().item<double>();
+      };
+      const double numeric = (moved(kStep) - moved(-kStep)) / (2 * kStep);
+      EXPECT_NEAR(gradient.view(-1)[k].item<double>(), numeric, 1e-6 * std::max(1.0, std::abs(numeric)))
+          << what << ", input " << i << ", entry " << k;
+    }
+  }
 }
 
 }  // namespace likeness::test

@@ -18,9 +18,16 @@ struct BF16 {
 };
 
 // What a stored value is computed in.
-template <class T> struct Compute { using Type = T; };
-template <> struct Compute<BF16> { using Type = float; };
-template <class T> using ComputeT = typename Compute<T>::Type;
+template <class T>
+struct Compute {
+  using Type = T;
+};
+template <>
+struct Compute<BF16> {
+  using Type = float;
+};
+template <class T>
+using ComputeT = typename Compute<T>::Type;
 
 LIKENESS_INLINE_HD float load(float v) { return v; }
 LIKENESS_INLINE_HD double load(double v) { return v; }
