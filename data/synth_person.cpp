@@ -48,11 +48,11 @@ void draw_colors(Draw& d, Person& p) {
 }
 
 void draw_outline(Draw& d, Person& p, float male) {
-  p.cheek = d.around(1.16 + 0.03 * male, 0.08);
+  p.cheek = d.around(1.16 + 0.03 * male, 0.085);
   p.temple = p.cheek * d.around(0.95, 0.035);
-  p.jaw = p.cheek * d.around(0.76 + 0.08 * male, 0.055);
-  p.chin = d.around(0.36 + 0.07 * male, 0.06);
-  p.chin_y = d.around(1.68 + 0.08 * male, 0.1);
+  p.jaw = p.cheek * d.around(0.76 + 0.08 * male, 0.065);
+  p.chin = d.around(0.36 + 0.07 * male, 0.07);
+  p.chin_y = d.around(1.68 + 0.08 * male, 0.11);
   p.cheek_y = d.around(0.2, 0.12);
   p.jaw_y = d.around(1.08, 0.08);
   p.ear_size = d.around(0.3, 0.05);
@@ -60,27 +60,27 @@ void draw_outline(Draw& d, Person& p, float male) {
 }
 
 void draw_features(Draw& d, Person& p, float male, float old) {
-  p.eye_gap = d.around(0.5, 0.035);
-  p.eye_width = d.around(0.225, 0.025);
-  p.eye_open = d.around(0.105 - 0.012 * male - 0.012 * old, 0.02);
-  p.eye_tilt = d.around(0, 0.1);
+  p.eye_gap = d.around(0.5, 0.04);
+  p.eye_width = d.around(0.225, 0.03);
+  p.eye_open = d.around(0.105 - 0.012 * male - 0.012 * old, 0.023);
+  p.eye_tilt = d.around(0, 0.12);
   p.iris = d.around(0.088, 0.009);
   p.lid = d.between(0, 1);
   p.eye_depth = d.between(0.05, 0.4);
-  p.brow_y = d.around(-0.31 + 0.03 * male, 0.045);
-  p.brow_length = d.around(0.3, 0.035);
-  p.brow_thick = std::max(0.02f, d.around(0.055 + 0.028 * male, 0.018));
-  p.brow_arch = d.around(0.06 - 0.03 * male, 0.035);
-  p.brow_tilt = d.around(0, 0.07);
-  p.nose_y = d.around(0.58, 0.06);
-  p.nose_width = d.around(0.21 + 0.02 * male, 0.035);
-  p.nose_bridge = d.around(0.09, 0.025);
-  p.nose_tip = d.around(0.1, 0.025);
+  p.brow_y = d.around(-0.31 + 0.03 * male, 0.05);
+  p.brow_length = d.around(0.3, 0.045);
+  p.brow_thick = std::max(0.02f, d.around(0.055 + 0.028 * male, 0.021));
+  p.brow_arch = d.around(0.06 - 0.03 * male, 0.04);
+  p.brow_tilt = d.around(0, 0.08);
+  p.nose_y = d.around(0.58, 0.07);
+  p.nose_width = d.around(0.21 + 0.02 * male, 0.042);
+  p.nose_bridge = d.around(0.09, 0.03);
+  p.nose_tip = d.around(0.1, 0.03);
   p.nose_lift = d.around(0.35, 0.06);
-  p.mouth_y = d.around(1.14, 0.06);
-  p.mouth_width = d.around(0.41, 0.05);
-  p.upper_lip = std::max(0.02f, d.around(0.062 - 0.012 * male - 0.01 * old, 0.018));
-  p.lower_lip = std::max(0.03f, d.around(0.095 - 0.015 * male - 0.01 * old, 0.022));
+  p.mouth_y = d.around(1.14, 0.07);
+  p.mouth_width = d.around(0.41, 0.06);
+  p.upper_lip = std::max(0.02f, d.around(0.062 - 0.012 * male - 0.01 * old, 0.021));
+  p.lower_lip = std::max(0.03f, d.around(0.095 - 0.015 * male - 0.01 * old, 0.026));
   p.mouth_curve = d.around(0, 0.03);
   p.cupid = d.around(0.03, 0.02);
   p.wrinkles = std::clamp((p.years - 38) / 35 + d.around(0, 0.15), 0.f, 1.f);

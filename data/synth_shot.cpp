@@ -34,8 +34,8 @@ Rng stream(std::uint64_t seed, std::int64_t identity, std::int64_t picture, Part
 Shot draw_shot(std::uint64_t seed, std::int64_t identity, std::int64_t picture) {
   Draw d{stream(seed, identity, picture, Part::kShot)};
   Shot s;
-  s.yaw = kDegree * d.around(0, 13);
-  s.pitch = kDegree * d.around(0, 7);
+  s.yaw = kDegree * d.around(0, 11);
+  s.pitch = kDegree * d.around(0, 6);
   s.roll = kDegree * d.around(0, 2);
   s.smile = d.between(-0.3, 1);
   s.mouth_open = d.chance(0.3) ? d.between(0, 1) : 0.f;
@@ -47,8 +47,8 @@ Shot draw_shot(std::uint64_t seed, std::int64_t identity, std::int64_t picture) 
   const float azimuth = d.between(0, 2 * std::numbers::pi);
   s.light_x = std::cos(azimuth);
   s.light_y = 0.7f * std::sin(azimuth) - 0.3f;  // more often from above
-  s.light_strength = d.between(0.05, 0.6);
-  s.exposure = d.between(0.6, 1.25);
+  s.light_strength = d.between(0.05, 0.5);
+  s.exposure = d.between(0.65, 1.2);
   s.contrast = d.between(0.75, 1.2);
   const float warm = d.around(0, 0.09), green = d.around(0, 0.03);
   s.tint = {1 + warm, 1 + green, 1 - warm};
@@ -57,11 +57,11 @@ Shot draw_shot(std::uint64_t seed, std::int64_t identity, std::int64_t picture) 
   s.background_b = mix(d.color(), {0.5f, 0.5f, 0.5f}, 0.35f);
   s.clothes = d.color();
   s.background_seed = d.rng.next_u64();
-  s.blur = d.chance(0.5) ? d.between(0, 1.6) : 0.f;
+  s.blur = d.chance(0.5) ? d.between(0, 1.5) : 0.f;
   s.noise = d.chance(0.6) ? d.between(0, 9) : 0.f;
   s.wears_glasses = d.chance(0.85);
   s.quality = static_cast<int>(d.between(72, 96));
-  draw_occlusion(d, s, 0.1);
+  draw_occlusion(d, s, 0.07);
   return s;
 }
 
