@@ -68,7 +68,10 @@ FaceGeometry FaceGeometry::from_json(const std::string& text, const std::string&
     const auto json = nlohmann::json::parse(text);
     FaceGeometry geometry{json.at("width").get<int>(), json.at("height").get<int>(), std::nullopt,
                           json.at("name").get<std::string>()};
-    if (geometry.width <= 0 || geometry.height <= 0) throw std::out_of_range("width and height must be positive");
+    const bool several = geometry.width == 0 && geometry.height == 0 && json.at("points").is_null();
+    if (!several && (geometry.width <= 0 || geometry.height <= 0)) {
+      throw std::out_of_range("width and height must be positive");
+    }
     if (const auto& points = json.at("points"); !points.is_null()) {
       if (points.size() != 5) throw std::out_of_range(fmt::format("{} points", points.size()));
       geometry.points.emplace();

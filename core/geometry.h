@@ -15,7 +15,7 @@ using Landmarks = std::array<Point, 5>;
 // The geometry of aligned pictures: a size and where the five points lie in it. Unknown points are a value of their own:
 // training on them must be asked for.
 struct FaceGeometry {
-  int width = 0, height = 0;         // pixels
+  int width = 0, height = 0;         // pixels; 0x0 with unknown points: a set of pictures of several sizes
   std::optional<Landmarks> points;   // absent: unknown
   std::string name;                  // "arcface", "custom" or "unknown"
 

@@ -185,10 +185,7 @@ void write_pictures(const FaceSource& source, const Survey& survey,
 
 PictureSize inspect_picture(std::span<const std::byte> encoded, bool verify, const std::string& where) {
   const PictureSize size = PictureDecoder::size(encoded, where);
-  // A JPEG that does not end with its end marker (T.81: ff d9) is cut off, or has something appended: decoding tells.
-  const std::size_t n = encoded.size();
-  const bool ends = !is_jpeg(encoded) || (encoded[n - 2] == std::byte{0xff} && encoded[n - 1] == std::byte{0xd9});
-  if (verify || !ends) {
+  if (verify || !ends_properly(encoded)) {
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size.width) * size.height * 3);
     PictureDecoder().decode(encoded, size, pixels.data(), where);
   }

@@ -3,6 +3,7 @@
 #include <turbojpeg.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <opencv2/imgcodecs.hpp>
@@ -73,6 +74,10 @@ std::string starting(std::span<const std::byte> b) {
 }
 
 void decode_png(std::span<const std::byte> encoded, PictureSize size, std::uint8_t* out, const std::string& where) {
+  // libpng would complain on stderr; it needs the end chunk, wherever it is.
+  static constexpr std::array kEnd = {std::byte{'I'}, std::byte{'E'}, std::byte{'N'}, std::byte{'D'}};
+  if (std::find_end(encoded.begin(), encoded.end(), kEnd.begin(), kEnd.end()) == encoded.end())
+    fail_decode(where, "a PNG without its end, " + starting(encoded));
   cv::Mat bgr;
   try {
     const cv::Mat in(1, static_cast<int>(encoded.size()), CV_8U, const_cast<std::byte*>(encoded.data()));
@@ -100,6 +105,12 @@ bool is_jpeg(std::span<const std::byte> b) {
 
 bool is_png(std::span<const std::byte> b) {
   return b.size() >= 8 && std::memcmp(b.data(), "\x89PNG\r\n\x1a\n", 8) == 0;
+}
+
+bool ends_properly(std::span<const std::byte> b) {
+  const std::size_t n = b.size();
+  if (is_jpeg(b)) return byte_at(b, n - 2) == 0xff && byte_at(b, n - 1) == 0xd9;
+  return is_png(b) && n >= 12 && std::memcmp(b.data() + n - 8, "IEND", 4) == 0;
 }
 
 std::optional<PictureSize> picture_size(std::span<const std::byte> encoded) {

@@ -21,6 +21,9 @@ std::optional<PictureSize> picture_size(std::span<const std::byte> encoded);
 bool is_jpeg(std::span<const std::byte> bytes);
 bool is_png(std::span<const std::byte> bytes);
 
+// Whether a JPEG or PNG ends with its own end marker. If not it is cut off, or has something appended: decoding tells.
+bool ends_properly(std::span<const std::byte> encoded);
+
 // Decodes JPEG by libjpeg-turbo, PNG by OpenCV, always to RGB u8 (grey is spread over three channels, alpha dropped, no
 // EXIF rotation). Holds a decompressor: one per thread. Errors: kData naming `where`, also for a picture that libjpeg
 // could only repair (truncated, damaged Huffman data).
