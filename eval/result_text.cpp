@@ -7,6 +7,8 @@
 namespace likeness::eval {
 namespace {
 
+constexpr std::ptrdiff_t kFewCrosses = 12;
+
 std::string line(const std::string& name, const Measure& m) {
   std::string text = "  " + name;
   // Columns, but never two words in one another.
@@ -48,11 +50,15 @@ std::string Result::to_text() const {
     if (conditions.contains("insightface")) text += ", standard deviation " + rate_text(conditions.at("insightface").value("accuracy_std", 0.0));
     text += "\n";
   }
+  // Many attributes make many pairs of groups, nearly all of them suppressed: counted here, listed in the JSON and the report.
+  const auto crosses = std::count_if(groups.begin(), groups.end(), [](const GroupResult& g) { return g.reference.has_value(); });
   for (const GroupResult& g : groups) {
+    if (g.reference && crosses > kFewCrosses) continue;
     text += where_text(g.where) + (g.reference ? " against " + where_text(*g.reference) : std::string());
     text += " (" + format_count(static_cast<std::uint64_t>(g.subjects)) + " people)\n";
     for (const auto& [name, m] : g.metrics) text += line(name, m);
   }
+  if (crosses > kFewCrosses) text += "across groups: " + format_count(static_cast<std::uint64_t>(crosses)) + " cells, see --json or the report\n";
   if (differentials.is_object())
     for (const char* half : {"fmr", "fnmr"})
       if (differentials.contains(half)) text += half_text(half, differentials.at(half));

@@ -20,8 +20,9 @@ std::string number_text(const std::string& name, const Measure& m, double x) { r
 
 std::string rate_text(double x) {
   if (x == 0) return "0 %";
-  if (x < 1e-3) return print("%.*e", 2, x);
-  return print("%.*f %%", x >= 0.1 && x <= 0.99 ? 2 : 3, 100 * x);
+  if (x == 1) return "100 %";
+  if (x < 1e-5) return print("%.*e", 2, x);
+  return print("%.*f %%", x < 1e-3 ? 4 : 3, 100 * x);
 }
 
 std::string plain_text(double x) { return print("%.*f", 4, x); }

@@ -52,17 +52,23 @@ Where unknown_of(const std::vector<std::string>& by) {
   return where;
 }
 
-// One half of the differentials: a rate over the groups that support it.
+// One half of the differentials: a rate over the groups that support it. The provisional ones (a zero among three people would
+// make every ratio undefined) only stand in when fewer than two groups are ok.
 nlohmann::json half_json(const std::vector<const GroupResult*>& groups, const char* metric, std::optional<Spread>* out) {
+  auto supported = [&](Support least) {
+    std::vector<const GroupResult*> list;
+    for (const GroupResult* g : groups)
+      if (g->metrics.at(metric).value && g->metrics.at(metric).status.support <= least) list.push_back(g);
+    return list;
+  };
+  std::vector<const GroupResult*> used = supported(Support::kOk);
+  const bool provisional = used.size() < 2;
+  if (provisional) used = supported(Support::kProvisional);
   std::vector<double> rates;
-  std::vector<const GroupResult*> used;
-  for (const GroupResult* g : groups) {
-    const Measure& m = g->metrics.at(metric);
-    if (!m.value) continue;
-    rates.push_back(*m.value);
-    used.push_back(g);
-  }
-  nlohmann::json j = {{"groups", rates.size()}, {"groups_suppressed", groups.size() - rates.size()}};
+  for (const GroupResult* g : used) rates.push_back(*g->metrics.at(metric).value);
+  nlohmann::json j = {{"groups", rates.size()}, {"groups_left_out", groups.size() - rates.size()}, {"provisional", provisional}};
+  j["members"] = nlohmann::json::array();
+  for (const GroupResult* g : used) j["members"].push_back(g->where);
   if (rates.size() < 2) {
     j["why"] = "fewer than two groups have enough comparisons";
     return j;
@@ -75,8 +81,6 @@ nlohmann::json half_json(const std::vector<const GroupResult*>& groups, const ch
   j["gini"] = s.gini;
   j["gap"] = s.gap;
   j["worst"] = {{"where", used[s.worst]->where}, {"value", rates[s.worst]}};
-  j["provisional"] = std::any_of(used.begin(), used.end(),
-                                 [&](const GroupResult* g) { return g->metrics.at(metric).status.support == Support::kProvisional; });
   return j;
 }
 
@@ -87,7 +91,7 @@ nlohmann::json differentials_of(const std::vector<GroupResult>& groups, const Wh
   std::optional<Spread> fmr, fnmr;
   nlohmann::json j = {{"fmr", half_json(own, "fmr", &fmr)}, {"fnmr", half_json(own, "fnmr", &fnmr)}};
   // Mixtures compare the same groups in both halves, or nothing.
-  if (!fmr || !fnmr || j["fmr"]["groups"] != j["fnmr"]["groups"]) return j;
+  if (!fmr || !fnmr || j["fmr"]["members"] != j["fnmr"]["members"]) return j;
   for (double alpha : {0.25, 0.5, 0.75}) {
     const std::string a = number_name(alpha);
     const auto ir = inequity_rate(*fmr, *fnmr, alpha);
@@ -170,6 +174,10 @@ Result bias(const EmbeddingArchive& archive, const Trials& trials, const BiasOpt
   result.conditions["threshold"] = p.threshold;
   result.conditions["threshold_from"] = by_fmr ? "these trials, all impostors pooled (in-sample)" : "given";
 
+  if (options.plots) {
+    result.curves.push_back(plot_curve(pooled, {}));
+    result.histograms.push_back({{}, -1, 1, counts.histogram(true, 128), counts.histogram(false, 128)});
+  }
   std::int64_t mixed = 0;
   const Where unknown = unknown_of(options.by);
   auto name = [&](int g) { return g == known ? unknown : table.names[static_cast<std::size_t>(g)]; };
@@ -182,7 +190,7 @@ Result bias(const EmbeddingArchive& archive, const Trials& trials, const BiasOpt
     r.metrics["fnmr"] = false_non_match_rate(at(counts, g, g, true, own, p.threshold), p.threshold, r.subjects);
     r.metrics["fta"] = Measure::rate(table.failed[i], table.pictures[i], "picture",
                                      weaker(support_of_counts(table.failed[i], table.pictures[i], "pictures"), support_of_subjects(r.subjects)));
-    if (options.plots && g < known) {
+    if (options.plots && g < known && r.metrics["fmr"].value) {  // what is suppressed is not drawn either
       result.curves.push_back(plot_curve(own, r.where));
       result.histograms.push_back({r.where, -1, 1, counts.histogram(true, 128, g), counts.histogram(false, 128, g)});
     }
@@ -201,10 +209,6 @@ Result bias(const EmbeddingArchive& archive, const Trials& trials, const BiasOpt
     }
   result.conditions["genuine_pairs_across_groups"] = mixed;
   result.differentials = differentials_of(result.groups, unknown);
-  if (options.plots) {
-    result.curves.push_back(plot_curve(pooled, {}));
-    result.histograms.push_back({{}, -1, 1, counts.histogram(true, 128), counts.histogram(false, 128)});
-  }
   return result;
 }
 

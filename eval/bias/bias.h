@@ -35,7 +35,8 @@ GroupTable group_pictures(const EmbeddingArchive& archive, const std::vector<std
 // groups (cross-group impostors: FMR), ordered probe x reference for listed pairs, once per unordered pair for all pairs of a
 // set. The unknown are a group {"gender": "unknown"} that enters no ratio. A genuine pair whose pictures are in different groups
 // is in none; conditions counts them. Support: design's rule, and at least 50 subjects; what is suppressed stays listed.
-// differentials: halves for FMR and FNMR over the groups whose rate is not suppressed, each naming how many those are.
+// differentials: halves for FMR and FNMR over the groups whose rate is ok, each naming them; where fewer than two are, over the
+// provisional as well, and marked so.
 // Errors as verify(), and of group_pictures(). Thread-safe.
 Result bias(const EmbeddingArchive& archive, const Trials& trials, const BiasOptions& options);
 

@@ -11,9 +11,9 @@ namespace {
 
 // Reads well for 0.03 as for 2,400 expected events.
 std::string short_number(double x) {
-  if (x >= 10) return format_count(static_cast<std::uint64_t>(std::llround(x)));
+  if (x >= 1000) return format_count(static_cast<std::uint64_t>(std::llround(x)));
   char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.2g", x);
+  std::snprintf(buffer, sizeof buffer, x >= 1 ? "%.3g" : "%.2g", x);
   return buffer;
 }
 
@@ -63,6 +63,7 @@ Support parse_support(const std::string& text, const std::string& where) {
 }
 
 Verdict support_of_target(std::int64_t n, double target, const std::string& trials) {
+  if (n == 0) return {Support::kSuppressed, "no " + trials};
   const double expected = static_cast<double>(n) * target;
   const std::string why = short_number(expected) + " errors expected among " + count_text(n) + " " + trials;
   if (expected < kFewestEvents) return {Support::kSuppressed, why + "; at least 1 is needed"};
@@ -77,14 +78,14 @@ Verdict support_of_counts(std::int64_t errors, std::int64_t n, const std::string
     return {Support::kProvisional, std::string(errors == 0 ? "no error" : "nothing but errors") + " among " + count_text(n) +
                                        " " + trials + ": only a limit is known"};
   if (static_cast<double>(events) < kEnoughEvents)
-    return {Support::kProvisional, count_text(events) + (errors == events ? " errors" : " non-errors") + " among " +
-                                       count_text(n) + " " + trials + "; 30 are needed"};
+    return {Support::kProvisional, count_text(events) + (errors == events ? " error" : " non-error") + (events == 1 ? "" : "s") +
+                                       " among " + count_text(n) + " " + trials + "; 30 are needed"};
   return {};
 }
 
 Verdict support_of_subjects(std::int64_t subjects) {
   if (subjects >= kEnoughSubjects) return {};
-  return {Support::kProvisional, count_text(subjects) + " subjects; 50 are needed"};
+  return {Support::kProvisional, count_text(subjects) + (subjects == 1 ? " person; 50 are needed" : " people; 50 are needed")};
 }
 
 Verdict weaker(const Verdict& a, const Verdict& b) {

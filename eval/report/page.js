@@ -2,7 +2,7 @@
 (() => {
   const results = JSON.parse(document.getElementById("results").textContent);
   // Okabe and Ito's palette: told apart with any kind of colour vision; lines also differ in dash and points.
-  const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#8a6d00"];
+  const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a6d00", "#444444"];
   const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
   Chart.defaults.animation = false;
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
@@ -10,7 +10,7 @@
   Chart.defaults.color = "#5b6675";
 
   const whereText = w => Object.entries(w).map(([k, v]) => `${k} ${v}`).join(", ") || "all pairs";
-  const percent = x => x >= 0.1 ? `${+(100 * x).toPrecision(3)} %` : x >= 1e-3 ? `${+(100 * x).toPrecision(2)} %` : x.toExponential(0);
+  const percent = x => x === 0 ? "0" : x >= 0.1 ? `${+(100 * x).toPrecision(3)} %` : x >= 1e-4 ? `${+(100 * x).toPrecision(2)} %` : x.toExponential(0);
   const rateText = x => x >= 1e-3 ? `${(100 * x).toPrecision(4)} %` : x === 0 ? "0" : x.toExponential(2);
 
   // Inverse of the normal distribution (Acklam's rational approximation, relative error 1.2e-9): only for axes.
@@ -26,6 +26,7 @@
     return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q / (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
   };
 
+  const legend = (show, filter) => ({display: show, labels: {usePointStyle: true, pointStyle: "line", boxWidth: 36, filter}});
   const axis = (title, extra) => Object.assign({title: {display: true, text: title}, grid: {color: "#edf0f3"}}, extra);
   const lineStyle = i => ({borderColor: colours[i % colours.length], backgroundColor: colours[i % colours.length], borderDash: dashes[i % dashes.length],
                            borderWidth: 2, pointRadius: 0, pointHitRadius: 6, showLine: true});
@@ -44,12 +45,12 @@
       const datasets = result.curves.map((c, i) => Object.assign({label: whereText(c.where), stepped: "before",
         data: points(c, (fmr, fnmr) => ({x: fmr > 0 ? fmr : NaN, y: 1 - fnmr}))}, lineStyle(i)));
       return new Chart(canvas, {type: "scatter", data: {datasets}, options: {
-        scales: {x: axis("false match rate", {type: "logarithmic", min: floorOf(result.curves), max: 1, ticks: {callback: v => Math.abs(Math.log10(v) % 1) < 1e-9 ? percent(v) : "", autoSkip: false, maxRotation: 0}}),
+        scales: {x: axis("false match rate", {type: "logarithmic", min: floorOf(result.curves), max: 1, ticks: {callback: v => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? percent(v) : "", autoSkip: false, maxRotation: 0}}),
                  y: axis("true accept rate", {max: 1, ticks: {callback: percent}})},
-        plugins: {legend: {display: datasets.length > 1}, tooltip: {callbacks: {label: pointLabel}}}}});
+        plugins: {legend: legend(datasets.length > 1), tooltip: {callbacks: {label: pointLabel}}}}});
     },
     det(canvas, result) {
-      const ticks = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99];
+      const ticks = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8];
       const inside = p => p > 0 && p < 1;
       const datasets = result.curves.map((c, i) => Object.assign({label: whereText(c.where),
         data: points(c, (fmr, fnmr) => ({x: inside(fmr) ? probit(fmr) : NaN, y: inside(fnmr) ? probit(fnmr) : NaN}))}, lineStyle(i)));
@@ -61,7 +62,7 @@
       const diagonal = {label: "equal error", data: [{x: low, y: low}, {x: high, y: high}], showLine: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 1, borderColor: "#b9c2cc"};
       return new Chart(canvas, {type: "scatter", data: {datasets: [...datasets, diagonal]}, options: {
         scales: {x: probitAxis("false match rate"), y: probitAxis("false non-match rate")},
-        plugins: {legend: {display: datasets.length > 1, labels: {filter: item => item.text !== "equal error"}}, tooltip: {callbacks: {label: c => c.raw.n ? pointLabel(c) : ""}}}}});
+        plugins: {legend: legend(datasets.length > 1, item => item.text !== "equal error"), tooltip: {callbacks: {label: c => c.raw.n ? pointLabel(c) : ""}}}}});
     },
     scores(canvas, result) {
       const h = result.histograms.find(x => Object.keys(x.where).length === 0) || result.histograms[0];
@@ -87,9 +88,15 @@
       const metric = canvas.dataset.metric;
       const rows = result.groups.filter(g => !g.reference && g.metrics[metric] && g.metrics[metric].value !== null);
       const labels = rows.map(g => whereText(g.where));
+      canvas.parentElement.style.height = `${Math.max(170, 70 + 42 * rows.length)}px`;
+      // The axis serves the groups that are well known; the intervals of a group of three people may run out of it.
+      const known = rows.filter(g => g.metrics[metric].status === "ok");
+      const reach = Math.max(...rows.map(g => g.metrics[metric].value), ...(known.length > 0 ? known : rows).map(g => g.metrics[metric].high), 0) * 1.08;
       const whiskers = {id: "whiskers", afterDatasetsDraw: chart => {
         const ctx = chart.ctx, x = chart.scales.x;
+        const area = chart.chartArea;
         ctx.save(); ctx.strokeStyle = "#1c2430"; ctx.lineWidth = 1.5;
+        ctx.beginPath(); ctx.rect(area.left - 4, area.top, area.width + 8, area.height); ctx.clip();
         chart.getDatasetMeta(0).data.forEach((bar, i) => {
           const m = rows[i].metrics[metric], low = x.getPixelForValue(m.low), high = x.getPixelForValue(m.high), y = bar.y;
           ctx.beginPath(); ctx.moveTo(low, y); ctx.lineTo(high, y); ctx.moveTo(low, y - 5); ctx.lineTo(low, y + 5); ctx.moveTo(high, y - 5); ctx.lineTo(high, y + 5); ctx.stroke();
@@ -102,7 +109,7 @@
       }};
       return new Chart(canvas, {type: "bar", data: {labels, datasets: [{label: metric.toUpperCase(), data: rows.map(g => g.metrics[metric].value), maxBarThickness: 34,
         backgroundColor: rows.map(g => g.metrics[metric].status === "ok" ? "#0072b2" : "#0072b266")}]}, options: {indexAxis: "y",
-        scales: {x: axis(`${metric.toUpperCase()} (pale: provisional)`, {beginAtZero: true, suggestedMax: Math.max(0, ...rows.map(g => g.metrics[metric].high)) * 1.05, ticks: {callback: percent}}), y: {grid: {display: false}}},
+        scales: {x: axis(`${metric.toUpperCase()} (pale: provisional)`, {beginAtZero: true, max: reach > 0 ? reach : 1, ticks: {callback: percent}}), y: {grid: {display: false}}},
         plugins: {legend: {display: false}, tooltip: {callbacks: {label: c => { const m = rows[c.dataIndex].metrics[metric]; return `${rateText(m.value)} (${m.numerator}/${m.denominator}), ${rateText(m.low)} to ${rateText(m.high)}`; }}}}},
         plugins: [whiskers, none]});
     }

@@ -1,5 +1,6 @@
 #include "eval/report/report.h"
 
+#include <algorithm>
 #include <kainjow/mustache.hpp>
 
 #include "core/progress.h"
@@ -43,7 +44,7 @@ data metric_row(const std::string& name, const Measure& m) {
 data facts(const Result& r) {
   data list(data::type::list);
   auto add = [&](const std::string& key, const json& from, const char* member) {
-    if (!from.contains(member) || from.at(member).is_null() || from.at(member) == "") return;
+    if (!from.contains(member) || from.at(member).is_null() || from.at(member) == "" || from.at(member) == 0) return;
     data fact;
     fact.set("key", key);
     fact.set("value", text_of(from.at(member)));
@@ -77,27 +78,29 @@ data cards(const Result& r) {
     card.set("detail", m.value ? count_text(m) + (interval.empty() ? "" : (m.denominator ? ", " : "") + interval) : m.status.why);
     list << card;
   };
-  for (const char* name : {"accuracy", "eer", "auc"})
-    if (const auto it = r.metrics.find(name); it != r.metrics.end()) add(name == std::string("eer") ? "equal error rate" : name == std::string("auc") ? "area under ROC" : name, name, it->second);
-  for (const auto& [name, m] : r.metrics)
-    if (name == "tar@fmr=1e-3") add("true accepts at FMR 1e-3", name, m);
+  for (const auto& [name, label] : {std::pair{"accuracy", "accuracy"}, {"eer", "equal error rate"}, {"auc", "area under ROC"}, {"tar@fmr=1e-3", "true accepts at FMR 1e-3"}})
+    if (const auto it = r.metrics.find(name); it != r.metrics.end()) add(label, name, it->second);
+  std::vector<const GroupResult*> largest;
   for (const GroupResult& g : r.groups)
-    if (!g.reference && list.list_value().size() < 4)
-      if (const auto it = g.metrics.find("fnmr"); it != g.metrics.end()) add("FNMR, " + where_text(g.where), "fnmr", it->second);
+    if (!g.reference && g.metrics.contains("fnmr") && g.metrics.at("fnmr").value) largest.push_back(&g);
+  std::stable_sort(largest.begin(), largest.end(), [](const auto* a, const auto* b) { return a->subjects > b->subjects; });
+  for (std::size_t i = 0; i < largest.size() && i < 4; ++i) add("FNMR, " + where_text(largest[i]->where), "fnmr", largest[i]->metrics.at("fnmr"));
   return list;
 }
 
-data group_rows(const Result& r) {
+data group_rows(const Result& r, bool across) {
   data list(data::type::list);
-  for (const GroupResult& g : r.groups)
+  for (const GroupResult& g : r.groups) {
+    if (g.reference.has_value() != across) continue;
     for (const auto& [name, m] : g.metrics) {
       data row = metric_row(name, m);
       row.set("where", where_text(g.where));
-      row.set("reference", g.reference ? where_text(*g.reference) : std::string(name == "fmr" ? "same group" : ""));
+      row.set("reference", g.reference ? where_text(*g.reference) : std::string());
       row.set("subjects", format_count(static_cast<std::uint64_t>(g.subjects)));
       row.set("metric", name);
       list << row;
     }
+  }
   return list;
 }
 
@@ -120,8 +123,8 @@ void add_differentials(data& section, const json& d) {
     row.set("gap", half.contains("gap") ? rate_text(half.at("gap").get<double>()) : std::string());
     row.set("gini", optional_text(half, "gini"));
     row.set("groups", text_of(half.value("groups", json(0))));
-    std::string note = half.value("why", half.value("provisional", false) ? "some groups are provisional" : "");
-    if (const int left = half.value("groups_suppressed", 0)) note += (note.empty() ? "" : "; ") + std::to_string(left) + " suppressed";
+    std::string note = half.value("why", half.value("provisional", false) ? "with provisional groups" : "");
+    if (const int left = half.value("groups_left_out", 0)) note += (note.empty() ? "" : "; ") + std::to_string(left) + " left out";
     row.set("note", note);
     halves << row;
   }
@@ -156,7 +159,11 @@ data result_section(const NamedResult& named, std::size_t index) {
   else s.set("threshold", data(data::type::bool_false));
   const std::string from = r.conditions.value("threshold_from", "");
   s.set("threshold_from", from.empty() ? "" : "Threshold from: " + from + ". People of unknown group enter no ratio.");
-  s.set("groups", group_rows(r));
+  const data across = group_rows(r, true);
+  s.set("groups", group_rows(r, false));
+  s.set("across", across);
+  s.set("has_across", across.list_value().empty() ? data::type::bool_false : data::type::bool_true);
+  s.set("across_count", format_count(across.list_value().size()));
   add_differentials(s, r.differentials);
   for (std::size_t f = 0; f < r.folds.size(); ++f) {
     data row;

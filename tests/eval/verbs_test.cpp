@@ -34,7 +34,9 @@ class Verbs : public testing::Test {
     std::ofstream(dir / "subjects.key") << "a secret";
   }
   test::ProcessResult eval(std::vector<std::string> args, int expected) {
-    const auto r = test::run_process("likeness-eval", args, {.cwd = dir.path()});
+    test::ProcessOptions options;
+    options.cwd = dir.path();
+    const auto r = test::run_process("likeness-eval", args, options);
     EXPECT_EQ(r.exit_code, expected) << r.out << r.err;
     return r;
   }

@@ -63,7 +63,7 @@ TEST(Verify, SupportOfEachTarget) {
   ASSERT_TRUE(wide.threshold && wide.low && wide.high);
   EXPECT_LT(*wide.low, *wide.value);
   EXPECT_EQ(narrow.status.support, Support::kProvisional);
-  EXPECT_NE(narrow.status.why.find("12 errors expected"), std::string::npos) << narrow.status.why;
+  EXPECT_NE(narrow.status.why.find("12.5 errors expected"), std::string::npos) << narrow.status.why;
   EXPECT_EQ(none.status.support, Support::kSuppressed);
   EXPECT_FALSE(none.value);
   EXPECT_FALSE(none.threshold) << "a threshold that the data cannot support is not printed";
