@@ -46,28 +46,36 @@ bool finite(const model::WeightTensor& tensor) {
 void refuse_non_finite(const model::Weights& weights, const fs::path& folder, const char* file) {
   for (const auto& [name, tensor] : weights.tensors)
     if ((tensor.dtype == "F32" && !finite<float>(tensor)) || (tensor.dtype == "F64" && !finite<double>(tensor)))
-      fail_data({.what = "weights are no longer finite, no checkpoint is written",
-                 .where = fmt::format("{}/{}, {}", folder.string(), file, name),
-                 .expected = "finite numbers",
-                 .got = "NaN or infinity",
-                 .hint = "the newest checkpoint is sound: lower optimizer.rate, or use a warm-up, and --resume or start again"});
+      fail_data(
+          {.what = "weights are no longer finite, no checkpoint is written",
+           .where = fmt::format("{}/{}, {}", folder.string(), file, name),
+           .expected = "finite numbers",
+           .got = "NaN or infinity",
+           .hint =
+               "the newest checkpoint is sound: lower optimizer.rate, or use a warm-up, and --resume or start again"});
 }
 
 }  // namespace
 
-std::string row_range(const std::string& name, std::int64_t begin, std::int64_t end) { return fmt::format("{}[{}:{}]", name, begin, end); }
+std::string row_range(const std::string& name, std::int64_t begin, std::int64_t end) {
+  return fmt::format("{}[{}:{}]", name, begin, end);
+}
 
-model::WeightTensor join_rows(const model::Weights& weights, const std::string& name, std::int64_t rows, std::int64_t columns,
-                              const std::string& where) {
+model::WeightTensor join_rows(const model::Weights& weights, const std::string& name, std::int64_t rows,
+                              std::int64_t columns, const std::string& where) {
   std::vector<std::pair<std::int64_t, const model::WeightTensor*>> parts;
   for (const auto& [key, tensor] : weights.tensors) {
     long long begin = 0, end = 0;
     int used = 0;
-    if (!key.starts_with(name + "[") || std::sscanf(key.c_str() + name.size(), "[%lld:%lld]%n", &begin, &end, &used) != 2) continue;
-    if (static_cast<std::size_t>(used) + name.size() != key.size() || tensor.shape.size() != 2 || tensor.shape[0] != end - begin ||
-        tensor.shape[1] != columns)
-      fail_data({.what = "rows of a class-sharded tensor do not fit", .where = where + ", " + key,
-                 .expected = fmt::format("{} columns", columns), .got = "another shape", .hint = {}});
+    if (!key.starts_with(name + "[") ||
+        std::sscanf(key.c_str() + name.size(), "[%lld:%lld]%n", &begin, &end, &used) != 2)
+      continue;
+    if (static_cast<std::size_t>(used) + name.size() != key.size() || tensor.shape.size() != 2 ||
+        tensor.shape[0] != end - begin || tensor.shape[1] != columns)
+      fail_data({.what = "rows of a class-sharded tensor do not fit",
+                 .where = where + ", " + key,
+                 .expected = fmt::format("{} columns", columns),
+                 .got = "another shape"});
     parts.emplace_back(begin, &tensor);
   }
   std::sort(parts.begin(), parts.end());
@@ -81,8 +89,10 @@ model::WeightTensor join_rows(const model::Weights& weights, const std::string& 
     next += tensor->shape[0];
   }
   if (next != rows)
-    fail_data({.what = "rows of a class-sharded tensor are missing", .where = where + ", " + name,
-               .expected = fmt::format("{} rows", rows), .got = fmt::format("{} in sequence", next), .hint = {}});
+    fail_data({.what = "rows of a class-sharded tensor are missing",
+               .where = where + ", " + name,
+               .expected = fmt::format("{} rows", rows),
+               .got = fmt::format("{} in sequence", next)});
   return joined;
 }
 
@@ -99,9 +109,16 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c) {
     for (const char* name : kFiles)
       files[name] = {{"bytes", fs::file_size(temporary / name)}, {"xxh3_128", file_digest(temporary / name)}};
     const Progressed& p = c.progress;
-    nlohmann::json state = {{"format", kFormat},      {"step", p.step},         {"epoch", p.epoch},
-                            {"position", p.position}, {"seconds", p.seconds},   {"best_step", p.best_step},
-                            {"settings", c.settings}, {"data_digest", c.data_digest}, {"files", files}};
+    nlohmann::json state = {{"format", kFormat},
+                            {"step", p.step},
+                            {"epoch", p.epoch},
+                            {"position", p.position},
+                            {"seconds", p.seconds},
+                            {"loss", p.loss},
+                            {"best_step", p.best_step},
+                            {"settings", c.settings},
+                            {"data_digest", c.data_digest},
+                            {"files", files}};
     state["best"] = p.best ? nlohmann::json(*p.best) : nlohmann::json();
     write_atomically(temporary / "state.json", IfExists::kRefuse, state.dump(2) + "\n");
   });
@@ -109,18 +126,28 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c) {
 
 Checkpoint load_checkpoint(const fs::path& folder) {
   const fs::path state_file = folder / "state.json";
-  const auto refuse = [](const std::string& what, const fs::path& where, const std::string& expected, const std::string& got) {
-    fail_data({.what = what, .where = where.string(), .expected = expected, .got = got,
+  const auto refuse = [](const std::string& what, const fs::path& where, const std::string& expected,
+                         const std::string& got) {
+    fail_data({.what = what,
+               .where = where.string(),
+               .expected = expected,
+               .got = got,
                .hint = "remove this checkpoint's folder and --resume goes on from the one before"});
   };
   Checkpoint c;
   std::map<std::string, std::string> digests;
   try {
     const nlohmann::json state = nlohmann::json::parse(read_text(state_file));
-    if (state.at("format") != kFormat) refuse("checkpoint of another version", state_file, kFormat, state.at("format").dump());
+    if (state.at("format") != kFormat)
+      refuse("checkpoint of another version", state_file, kFormat, state.at("format").dump());
     for (const char* name : kFiles) digests[name] = state.at("files").at(name).at("xxh3_128");
-    c.progress = {.step = state.at("step"), .epoch = state.at("epoch"), .position = state.at("position"),
-                  .seconds = state.at("seconds"), .best = {}, .best_step = state.at("best_step")};
+    c.progress = {.step = state.at("step"),
+                  .epoch = state.at("epoch"),
+                  .position = state.at("position"),
+                  .seconds = state.at("seconds"),
+                  .loss = state.at("loss"),
+                  .best = {},
+                  .best_step = state.at("best_step")};
     if (!state.at("best").is_null()) c.progress.best = state.at("best").get<double>();
     c.settings = state.at("settings").get<std::map<std::string, std::string>>();
     c.data_digest = state.at("data_digest");

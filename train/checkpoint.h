@@ -14,11 +14,12 @@ namespace likeness::train {
 
 // How far a run has come, and what it is a run of.
 struct Progressed {
-  std::int64_t step = 0;       // steps done
-  std::int64_t epoch = 0;      // of the next batch
-  std::int64_t position = 0;   // batches of that epoch already used
-  double seconds = 0;          // spent training so far, over all starts
-  std::optional<double> best;  // the best first metric of the validations so far
+  std::int64_t step = 0;            // steps done
+  std::int64_t epoch = 0;           // of the next batch
+  std::int64_t position = 0;        // batches of that epoch already used
+  double seconds = 0;               // spent training so far, over all starts
+  double loss = 0;                  // of the last log line
+  std::optional<double> best = {};  // the best first metric of the validations so far
   std::int64_t best_step = 0;
 };
 
@@ -26,19 +27,22 @@ struct Checkpoint {
   Progressed progress;
   std::map<std::string, std::string> settings;  // Recipe::settings()
   std::string data_digest;
-  model::TrainedModel model;   // backbone, with its contract
-  model::Weights head;         // row ranges of "weight" [C,D]
-  model::Weights optimizer;    // "momentum/<parameter>" for the backbone, row ranges of "momentum/head"
+  model::TrainedModel model;  // backbone, with its contract
+  model::Weights head;        // row ranges of "weight" [C,D]
+  model::Weights optimizer;   // "momentum/<parameter>" for the backbone, row ranges of "momentum/head"
 };
 
-// Class-sharded tensors are stored as row ranges, "<name>[begin:end]", so that any number of ranks can write and read them.
+// Class-sharded tensors are stored as row ranges, "<name>[begin:end]", so that any number of ranks can write and read
+// them.
 std::string row_range(const std::string& name, std::int64_t begin, std::int64_t end);
-// Puts the ranges of `name` together. kData naming `where` when rows are missing, overlap, or have another width than columns.
-model::WeightTensor join_rows(const model::Weights& weights, const std::string& name, std::int64_t rows, std::int64_t columns,
-                              const std::string& where);
+// Puts the ranges of `name` together. kData naming `where` when rows are missing, overlap, or have another width than
+// columns.
+model::WeightTensor join_rows(const model::Weights& weights, const std::string& name, std::int64_t rows,
+                              std::int64_t columns, const std::string& where);
 
-// Writes `folder` whole or not at all: model.safetensors, head.safetensors, optimizer.safetensors, and last state.json with a
-// digest of each. Refuses to write weights that are not finite (kData): an older checkpoint is then still the newest.
+// Writes `folder` whole or not at all: model.safetensors, head.safetensors, optimizer.safetensors, and last state.json
+// with a digest of each. Refuses to write weights that are not finite (kData): an older checkpoint is then still the
+// newest.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
 // kData naming the file that is missing or does not have its digest.

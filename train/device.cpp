@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 constexpr const char* kModule = "liblikeness_cuda.so";
 constexpr const char* kHint = "scripts/setup.sh --gpu brings the CUDA libraries; --device cpu trains without a GPU";
 
-[[noreturn]] void refuse(const std::string& what, const std::string& where, const std::string& expected, const std::string& got) {
+[[noreturn]] void refuse(const std::string& what, const std::string& where, const std::string& expected,
+                         const std::string& got) {
   fail_environment({.what = what, .where = where, .expected = expected, .got = got, .hint = kHint});
 }
 
@@ -24,8 +25,8 @@ bool driver_present() { return fs::exists("/dev/nvidiactl"); }
 void open_cuda(int index) {
   const fs::path module = find_cuda_module();
   if (module.empty())
-    refuse("the CUDA module is not part of this installation", kModule, "../lib/likeness or ../lib, seen from the program",
-           "no such file");
+    refuse("the CUDA module is not part of this installation", kModule,
+           "../lib/likeness or ../lib, seen from the program", "no such file");
   // Global, because operators and device hooks register themselves in LibTorch's tables; never closed.
   if (dlopen(module.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
     refuse("a CUDA library is missing", module.string(), "libraries of CUDA 13 beside LibTorch", dlerror());
@@ -36,9 +37,11 @@ void open_cuda(int index) {
     refuse("CUDA does not start", "device cuda", "a working NVIDIA driver", e.what_without_backtrace());
   }
   if (count == 0)
-    refuse("no CUDA device", "device cuda", "an NVIDIA GPU with its driver", driver_present() ? "a driver without a usable GPU" : "no NVIDIA driver");
+    refuse("no CUDA device", "device cuda", "an NVIDIA GPU with its driver",
+           driver_present() ? "a driver without a usable GPU" : "no NVIDIA driver");
   if (index >= count)
-    refuse("no such CUDA device", "device cuda:" + std::to_string(index), "0 … " + std::to_string(count - 1), std::to_string(index));
+    refuse("no such CUDA device", "device cuda:" + std::to_string(index), "0 … " + std::to_string(count - 1),
+           std::to_string(index));
 }
 
 }  // namespace
@@ -70,7 +73,8 @@ c10::Device open_device(const std::string& name) {
     const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), index);
     valid = error == std::errc() && end == name.data() + name.size() && index >= 0;
   }
-  if (!valid) fail_usage({.what = "unknown device", .where = "--device", .expected = "cpu, cuda, cuda:N or auto", .got = name, .hint = {}});
+  if (!valid)
+    fail_usage({.what = "unknown device", .where = "--device", .expected = "cpu, cuda, cuda:N or auto", .got = name});
   open_cuda(index);
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }

@@ -48,7 +48,8 @@ void put_bytes(std::string& out, int field, const std::string& bytes) {
   out += bytes;
 }
 
-// Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; SessionLog session_log = 7; }
+// Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; SessionLog session_log =
+// 7; }
 std::string event_head(double wall_time, std::int64_t step) {
   std::string e;
   put_key(e, 1, 1);
@@ -62,7 +63,9 @@ std::string event_head(double wall_time, std::int64_t step) {
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-std::span<const std::byte> as_bytes(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> as_bytes(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 }  // namespace
 
@@ -112,10 +115,11 @@ EventWriter::EventWriter(const std::filesystem::path& folder, std::int64_t first
   const double start = now();
   // Two starts within a second get different names.
   for (int n = 0; file_ < 0; ++n) {
-    path_ = folder / fmt::format("events.out.tfevents.{}.likeness{}", static_cast<std::int64_t>(start), n ? fmt::format(".{}", n) : "");
+    path_ = folder / fmt::format("events.out.tfevents.{}.likeness{}", static_cast<std::int64_t>(start),
+                                 n ? fmt::format(".{}", n) : "");
     file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
     if (file_ < 0 && errno != EEXIST)
-      fail_environment({.what = "event file cannot be made", .where = path_.string(), .expected = {}, .got = std::strerror(errno), .hint = {}});
+      fail_environment({.what = "event file cannot be made", .where = path_.string(), .got = std::strerror(errno)});
   }
   append(file_version_event(start));
   if (first_step > 0) append(session_start_event(start, first_step + 1));

@@ -11,16 +11,19 @@ namespace likeness::train {
 // CRC-32C (Castagnoli) with TFRecord's mask: ((crc >> 15) | (crc << 17)) + 0xa282ead8.
 std::uint32_t masked_crc32c(std::span<const std::byte> bytes);
 
-// The bytes of one record: u64 length, u32 masked crc of the length, payload, u32 masked crc of the payload (little-endian).
+// The bytes of one record: u64 length, u32 masked crc of the length, payload, u32 masked crc of the payload
+// (little-endian).
 std::string tfrecord(const std::string& payload);
 
 // Serialised `Event` messages.
-std::string file_version_event(double wall_time);                                                       // "brain.Event:2"
-std::string scalar_event(double wall_time, std::int64_t step, const std::string& tag, float value);     // Summary.Value.simple_value
-std::string session_start_event(double wall_time, std::int64_t step);  // makes TensorBoard drop what a crashed run wrote after `step`
+std::string file_version_event(double wall_time);  // "brain.Event:2"
+std::string scalar_event(double wall_time, std::int64_t step, const std::string& tag,
+                         float value);  // Summary.Value.simple_value
+std::string session_start_event(double wall_time,
+                                std::int64_t step);  // makes TensorBoard drop what a crashed run wrote after `step`
 
-// Appends to <folder>/events.out.tfevents.<unix time>.likeness. Each start of a run writes a file of its own, as TensorBoard
-// expects. Not thread-safe. Errors: kEnvironment naming the file (disk full).
+// Appends to <folder>/events.out.tfevents.<unix time>.likeness. Each start of a run writes a file of its own, as
+// TensorBoard expects. Not thread-safe. Errors: kEnvironment naming the file (disk full).
 class EventWriter {
  public:
   EventWriter(const std::filesystem::path& folder, std::int64_t first_step);

@@ -18,11 +18,13 @@ FaceGeometry input_geometry(const Recipe& recipe, const data::FaceSource& source
     if (stored.points || has_landmarks) return FaceGeometry::arcface(size);
   }
   if (!fits)
-    fail_data({.what = "pictures are of another geometry than asked for",
-               .where = where,
-               .expected = asked,
-               .got = stored.describe(),
-               .hint = "set input to the pictures' size, or geometry: arcface to warp them (their five points must be known)"});
+    fail_data(
+        {.what = "pictures are of another geometry than asked for",
+         .where = where,
+         .expected = asked,
+         .got = stored.describe(),
+         .hint =
+             "set input to the pictures' size, or geometry: arcface to warp them (their five points must be known)"});
   if (!stored.points && recipe.geometry != GeometryChoice::kUnknown)
     fail_data({.what = "nobody knows where the faces are in these pictures",
                .where = where,

@@ -7,8 +7,9 @@
 
 namespace likeness::train {
 
-// Pictures are taken as they are, or warped to the answer while they are read. kData naming both geometries when the recipe
-// wants the pictures as they are and their size is another, when nobody knows where the faces are, or when they are not square.
+// Pictures are taken as they are, or warped to the answer while they are read. kData naming both geometries when the
+// recipe wants the pictures as they are and their size is another, when nobody knows where the faces are, or when they
+// are not square.
 FaceGeometry input_geometry(const Recipe& recipe, const data::FaceSource& source);
 
 }  // namespace likeness::train

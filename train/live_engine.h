@@ -6,7 +6,8 @@
 
 namespace likeness::train {
 
-// Borrows the network: evaluation mode while the object lives, the mode it had before afterwards. No gradients are recorded.
+// Borrows the network: evaluation mode while the object lives, the mode it had before afterwards. No gradients are
+// recorded.
 class LiveEngine : public engine::Engine {
  public:
   LiveEngine(model::TorchModel& model, ModelContract contract);

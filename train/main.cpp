@@ -1,69 +1,50 @@
-// likeness-train: from a recipe and a set of labelled faces to a run folder.
-#include <CLI/CLI.hpp>
-#include <filesystem>
-
+// likeness-train: from a recipe and a set of labelled faces to a run folder. The one place of train/ that sees the
+// evaluation.
 #include "core/cli.h"
-#include "core/error.h"
-#include "train/session.h"
-
-namespace {
+#include "data/face_source.h"
+#include "eval/verify.h"
+#include "model/torch/allocator.h"
+#include "train/verb_run.h"
 
 using namespace likeness;
 
-struct RunArguments {
-  std::string config;
-  std::vector<std::string> assignments;
-  bool resume = false;
-  int ranks = 1;
-};
+namespace {
 
-std::string typed_command(const RunArguments& a, const CommonOptions& common) {
-  std::string text = "likeness train run " + a.config;
-  for (const std::string& s : a.assignments) text += " --set " + s;
-  if (!common.out.empty()) text += " --out " + common.out;
-  return text + (a.resume ? " --resume" : "");
-}
+// The figures of a validation, the one that chooses the best weights first.
+constexpr const char* kMetrics[] = {"accuracy", "tar@fmr=1e-3", "tar@fmr=1e-2", "auc", "eer"};
 
-CommandResult run(const RunArguments& a, const CommonOptions& common) {
-  if (a.ranks != 1)
-    fail_usage({.what = "several ranks are not supported in this build", .where = "--ranks", .expected = "1", .got = std::to_string(a.ranks),
-                .hint = "--threads uses more cores with one rank"});
-  train::TrainRequest request{.config = a.config, .assignments = a.assignments, .out = common.out, .start = train::RunStart::kNew,
-                              .threads = common.threads, .device = common.device, .command = typed_command(a, common)};
-  if (common.force) request.start = train::RunStart::kReplace;
-  if (a.resume) request.start = train::RunStart::kResume;
-  if (a.resume && common.force)
-    fail_usage({.what = "--resume keeps a run and --force replaces it", .where = "arguments", .expected = "one of them", .got = "both", .hint = {}});
-  const train::TrainOutcome outcome = train::run_training(request, {});
-
-  CommandResult result;
-  result.json = {{"run", outcome.run.string()}, {"step", outcome.last.step}, {"epoch", outcome.last.epoch}, {"loss", outcome.last.loss},
-                 {"seconds", outcome.last.seconds}, {"pictures_per_second", outcome.last.pictures_per_second}};
-  result.json["best"] = outcome.best ? nlohmann::json({{"value", *outcome.best}, {"step", outcome.best_step}}) : nlohmann::json();
-  result.json["resumed_from"] = outcome.resumed_from >= 0 ? nlohmann::json(outcome.resumed_from) : nlohmann::json();
-  result.text = "trained " + std::to_string(outcome.last.step) + " steps, loss " + std::to_string(outcome.last.loss) + "\nrun: " + outcome.run.string() + "\n";
-  return result;
-}
-
-Verb run_verb() {
-  Verb verb;
-  verb.name = "run";
-  verb.summary = "train a network as a recipe says; `likeness train CONFIG` is short for it";
-  verb.example = "likeness train run configs/celeba64_mbf.yaml --out runs/mbf --set epochs=10";
-  verb.owns_out = true;
-  verb.setup = [](CLI::App& app) {
-    auto a = std::make_shared<RunArguments>();
-    app.add_option("config", a->config, "recipe (YAML)")->required()->type_name("CONFIG");
-    app.add_option("--set", a->assignments, "change a key of the recipe, e.g. --set optimizer.rate=0.1 (may be repeated)")->type_name("KEY=VALUE");
-    app.add_flag("--resume", a->resume, "go on from the newest checkpoint in --out; starts fresh where there is none");
-    app.add_option("--ranks", a->ranks, "processes to train with")->type_name("N");
-    return [a](const CommonOptions& common) { return run(*a, common); };
+// `entry` is SET or SET=PAIRS. Without a list the set's stored pairs count, and without those every pair of its
+// pictures.
+train::Judge make_judge(const std::string& entry) {
+  const std::size_t cut = entry.find('=');
+  const std::shared_ptr<const data::FaceSource> source = data::open_faces(entry.substr(0, cut));
+  const eval::SetIndex index = eval::SetIndex::of(*source);
+  const eval::Trials trials = cut != std::string::npos  ? eval::read_trials(entry.substr(cut + 1), index)
+                              : source->pairs().empty() ? eval::all_trials(index)
+                                                        : eval::stored_trials(*source, index);
+  return [source, trials](engine::Engine& network) {
+    const std::vector<std::int64_t> rows = eval::needed_rows(trials);
+    const EmbeddingArchive archive = engine::embed(network, *source, {}, &rows);
+    eval::VerifyOptions options;
+    options.convention = trials.all ? eval::Convention::kFixedFmr : eval::Convention::kInsightface;
+    options.plots = false;
+    const eval::Result result = eval::verify(archive, eval::remap(trials, rows), options);
+    train::Metrics metrics;
+    for (const char* name : kMetrics) {
+      const auto it = result.metrics.find(name);
+      if (it != result.metrics.end() && it->second.value) metrics.emplace_back(name, *it->second.value);
+    }
+    return metrics;
   };
-  return verb;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program({.stage = "train", .summary = "trains face-recognition networks", .verbs = {run_verb()}, .default_verb = "run"}, argc, argv);
+  model::keep_memory();
+  return run_program({.stage = "train",
+                      .summary = "trains face-recognition networks",
+                      .verbs = {train::run_verb(make_judge)},
+                      .default_verb = "run"},
+                     argc, argv);
 }

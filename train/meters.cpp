@@ -26,7 +26,8 @@ bool Meters::flush(LogRow* row) {
   double sum = 0;
   const auto steps = static_cast<std::int64_t>(losses_.size());
   for (std::int64_t i = 0; i < steps; ++i) {
-    if (!std::isfinite(v[0][i]) || !std::isfinite(v[1][i])) refuse_non_finite(static_cast<std::size_t>(i), v[0][i], v[1][i]);
+    if (!std::isfinite(v[0][i]) || !std::isfinite(v[1][i]))
+      refuse_non_finite(static_cast<std::size_t>(i), v[0][i], v[1][i]);
     sum += v[0][i];
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
@@ -47,7 +48,8 @@ void Meters::refuse_non_finite(std::size_t i, double loss, double norm) const {
   const std::size_t shown = std::min<std::size_t>(pictures_[i].size(), 8);
   for (std::size_t k = 0; k < shown; ++k) names += (k ? ", " : "") + picture_(pictures_[i][k]);
   if (shown < pictures_[i].size()) names += ", … (" + std::to_string(pictures_[i].size()) + " pictures)";
-  fail_data({.what = "training diverged: " + std::string(std::isfinite(loss) ? "the gradient" : "the loss") + " is not finite",
+  fail_data({.what = "training diverged: " + std::string(std::isfinite(loss) ? "the gradient" : "the loss") +
+                     " is not finite",
              .where = "step " + std::to_string(first_step_ + static_cast<std::int64_t>(i)) + ", pictures " + names,
              .expected = "finite numbers",
              .got = "loss " + std::to_string(loss) + ", gradient norm " + std::to_string(norm),

@@ -1,4 +1,5 @@
-// What the log needs from the steps since its last line, kept on the device so that the training section reads nothing back.
+// What the log needs from the steps since its last line, kept on the device so that the training section reads nothing
+// back.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,8 +26,8 @@ class Meters {
   // `picture` names picture i of the set ("record 17") for messages.
   explicit Meters(std::function<std::string(std::int64_t)> picture) : picture_(std::move(picture)) { restart_clock(); }
   void add(std::int64_t step, const StepMeters& meters, const std::int64_t* index, std::int64_t batch);
-  // Means since the last call; reads the device once. kData naming the first step whose loss or gradient is not finite, and
-  // its pictures. Nothing to do without steps: returns false.
+  // Means since the last call; reads the device once. kData naming the first step whose loss or gradient is not finite,
+  // and its pictures. Nothing to do without steps: returns false.
   bool flush(LogRow* row);
   // Time spent validating and saving is not training.
   void restart_clock() { since_ = std::chrono::steady_clock::now(); }

@@ -28,7 +28,8 @@ void read_head(Config& config, Recipe& r) {
   r.margin.scale = config.get_double("head.scale", r.loss == "cosface" ? 32 : 64, 1e-3, 1e4);
   if (r.loss == "combined") {
     const std::vector<double> m = config.get_doubles("head.margins", {1, 0.3, 0.2});
-    if (m.size() != 3 || m[0] <= 0) config.fail("head.margins", "three numbers m1 > 0, m2, m3", fmt::format("{} numbers", m.size()));
+    if (m.size() != 3 || m[0] <= 0)
+      config.fail("head.margins", "three numbers m1 > 0, m2, m3", fmt::format("{} numbers", m.size()));
     r.margin.m1 = m[0], r.margin.m2 = m[1], r.margin.m3 = m[2];
   } else {
     const double margin = config.get_double("head.margin", r.loss == "cosface" ? 0.2 : 0.5, 0, 1.5);
@@ -102,15 +103,18 @@ std::map<std::string, std::string> Recipe::settings() const {
   std::map<std::string, std::string> s;
   const auto put = [&s](const std::string& key, const auto& value) { s[key] = fmt::format("{}", value); };
   put("seed", seed), put("batch", batch), put("flip", flip), put("precision", precision);
-  put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding), put("backbone.dropout", backbone.dropout);
+  put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding),
+      put("backbone.dropout", backbone.dropout);
   put("input", backbone.input);
   put("head.loss", loss), put("head.scale", margin.scale), put("head.init_std", head_std);
   put("head.margins", fmt::format("{}, {}, {}", margin.m1, margin.m2, margin.m3));
   put("head.gradient", static_cast<int>(margin.gradient)), put("head.past_pi", static_cast<int>(margin.past_pi));
   put("optimizer.rate", rate), put("optimizer.momentum", momentum), put("optimizer.nesterov", nesterov);
   put("optimizer.weight_decay", weight_decay), put("optimizer.decay", decay_everything), put("optimizer.clip", clip);
-  put("schedule.kind", static_cast<int>(schedule.kind)), put("steps", schedule.total), put("schedule.warmup", schedule.warmup);
-  put("schedule.warmup_start", schedule.warmup_start), put("schedule.power", schedule.power), put("schedule.final", schedule.final);
+  put("schedule.kind", static_cast<int>(schedule.kind)), put("steps", schedule.total),
+      put("schedule.warmup", schedule.warmup);
+  put("schedule.warmup_start", schedule.warmup_start), put("schedule.power", schedule.power),
+      put("schedule.final", schedule.final);
   put("schedule.gamma", schedule.gamma), put("schedule.insightface", schedule.insightface);
   std::string steps_text;
   for (std::int64_t m : schedule.milestones) steps_text += fmt::format("{} ", m);

@@ -21,41 +21,42 @@ enum class GeometryChoice {
 };
 
 struct Recipe {
-  std::string data;                  // path of the training set
-  int input = 0;                     // pixels, square; 0: the size of the set's pictures
+  std::string data;  // path of the training set
+  int input = 0;     // pixels, square; 0: the size of the set's pictures
   GeometryChoice geometry = GeometryChoice::kAuto;
   std::uint64_t seed = 1;
 
-  model::BackboneOptions backbone;   // its `input` is filled in once the set is open
-  std::string init;                  // weights to start from; "" for the backbone's own initialisation
-  std::string loss = "cosface";      // cosface, arcface, combined
+  model::BackboneOptions backbone;  // its `input` is filled in once the set is open
+  std::string init;                 // weights to start from; "" for the backbone's own initialisation
+  std::string loss = "cosface";     // cosface, arcface, combined
   Margin margin;
   double head_std = 0.01;
 
-  double epochs = 5;                 // ignored where steps is given
-  std::int64_t steps = -1;           // -1: epochs; 0: write the untrained network
+  double epochs = 5;        // ignored where steps is given
+  std::int64_t steps = -1;  // -1: epochs; 0: write the untrained network
   std::int64_t batch = 64;
   double flip = 0.5;
-  std::string precision = "f32";     // f32, bf16
+  std::string precision = "f32";  // f32, bf16
 
   double rate = 0.05;
   double momentum = 0.9;
   bool nesterov = false;
   double weight_decay = 5e-4;
-  bool decay_everything = true;      // false: norm layers, biases and PReLU slopes are left out
-  double clip = 5;                   // 0: no clipping
-  Schedule schedule;                 // `total` is filled in once the set is open
-  std::vector<double> milestones;    // in epochs, for schedule.kind step
+  bool decay_everything = true;    // false: norm layers, biases and PReLU slopes are left out
+  double clip = 5;                 // 0: no clipping
+  Schedule schedule;               // `total` is filled in once the set is open
+  std::vector<double> milestones;  // in epochs, for schedule.kind step
 
   std::int64_t log_every = 50;
-  std::int64_t checkpoint_every = 0; // 0: at the end of every epoch
+  std::int64_t checkpoint_every = 0;  // 0: at the end of every epoch
   std::int64_t keep = 3;
   std::vector<std::string> validate;
-  std::int64_t validate_every = 0;   // 0: with every checkpoint
+  std::int64_t validate_every = 0;  // 0: with every checkpoint
   int workers = 1;
   bool skip_bad = false;
 
-  // What decides the weights: two runs with equal settings (and machine, threads, data) end equal. Resuming with others is refused.
+  // What decides the weights: two runs with equal settings (and machine, threads, data) end equal. Resuming with others
+  // is refused.
   std::map<std::string, std::string> settings() const;
 };
 

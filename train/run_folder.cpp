@@ -39,7 +39,9 @@ void cut_log(const fs::path& file, std::int64_t step, StepOf step_of) {
   write_atomically(file, IfExists::kReplace, kept);
 }
 
-std::int64_t csv_step(const std::string& line) { return line.starts_with("step,") ? -1 : std::strtoll(line.c_str(), nullptr, 10); }
+std::int64_t csv_step(const std::string& line) {
+  return line.starts_with("step,") ? -1 : std::strtoll(line.c_str(), nullptr, 10);
+}
 
 std::int64_t json_step(const std::string& line) {
   const nlohmann::json j = nlohmann::json::parse(line, nullptr, false);
@@ -49,36 +51,44 @@ std::int64_t json_step(const std::string& line) {
 bool is_run(const fs::path& path) { return fs::is_regular_file(path / "config.yaml") || fs::is_empty(path); }
 
 nlohmann::json row_json(const LogRow& r) {
-  return {{"step", r.step}, {"epoch", r.epoch}, {"loss", r.loss}, {"rate", r.rate}, {"gradient_norm", r.gradient_norm},
-          {"pictures_per_second", r.pictures_per_second}, {"seconds", r.seconds}};
+  return {{"step", r.step},
+          {"epoch", r.epoch},
+          {"loss", r.loss},
+          {"rate", r.rate},
+          {"gradient_norm", r.gradient_norm},
+          {"pictures_per_second", r.pictures_per_second},
+          {"seconds", r.seconds}};
 }
 
 }  // namespace
 
 void check_run_folder(const fs::path& path, RunStart start) {
   if (!fs::exists(path)) return;
-  if (!fs::is_directory(path))
-    fail_usage({.what = "output is a file, a run needs a folder", .where = path.string(), .expected = {}, .got = {}, .hint = {}});
+  if (!fs::is_directory(path)) fail_usage({.what = "output is a file, a run needs a folder", .where = path.string()});
   if (start == RunStart::kNew && !fs::is_empty(path))
-    fail_usage({.what = "output exists", .where = path.string(), .expected = {}, .got = {},
+    fail_usage({.what = "output exists",
+                .where = path.string(),
                 .hint = "--resume goes on with it, --force replaces it, --out names another"});
   if (start == RunStart::kReplace && !is_run(path))
-    fail_usage({.what = "folder is not a run and will not be replaced", .where = path.string(), .expected = "a folder with config.yaml",
-                .got = {}, .hint = "--out names another"});
+    fail_usage({.what = "folder is not a run and will not be replaced",
+                .where = path.string(),
+                .expected = "a folder with config.yaml",
+                .hint = "--out names another"});
 }
 
-RunFolder::RunFolder(const fs::path& path, RunStart start, std::int64_t step, const std::string& config, const Facts& facts)
+RunFolder::RunFolder(const fs::path& path, RunStart start, std::int64_t step, const std::string& config,
+                     const Facts& facts)
     : path_(path) {
   check_run_folder(path_, start);
   if (start == RunStart::kReplace) fs::remove_all(path_);
   std::error_code error;
   fs::create_directories(path_ / "checkpoints", error);
-  if (error)
-    fail_environment({.what = "run folder cannot be made", .where = path_.string(), .expected = {}, .got = error.message(), .hint = {}});
+  if (error) fail_environment({.what = "run folder cannot be made", .where = path_.string(), .got = error.message()});
   fs::remove(path_ / "DONE", error);
 
   const fs::path provenance_file = path_ / "provenance.json";
-  nlohmann::ordered_json provenance = {{"format", "likeness.provenance/1"}, {"starts", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json provenance = {{"format", "likeness.provenance/1"},
+                                       {"starts", nlohmann::ordered_json::array()}};
   if (start == RunStart::kResume && fs::exists(provenance_file)) {
     const auto old = nlohmann::ordered_json::parse(read_text(provenance_file), nullptr, false);
     if (old.is_object() && old.contains("starts")) provenance = old;
@@ -101,12 +111,12 @@ void RunFolder::append(const std::string& name, const std::string& line) {
   const fs::path file = path_ / name;
   std::ofstream out(file, std::ios::app | std::ios::binary);
   if (!(out << line) || !out.flush())
-    fail_environment({.what = "log cannot be written", .where = file.string(), .expected = {}, .got = std::strerror(errno), .hint = {}});
+    fail_environment({.what = "log cannot be written", .where = file.string(), .got = std::strerror(errno)});
 }
 
 void RunFolder::log(const LogRow& r) {
-  append("log.csv", fmt::format("{},{:.4f},{:.6g},{:.6g},{:.6g},{:.1f},{:.1f}\n", r.step, r.epoch, r.loss, r.rate, r.gradient_norm,
-                                r.pictures_per_second, r.seconds));
+  append("log.csv", fmt::format("{},{:.4f},{:.6g},{:.6g},{:.6g},{:.1f},{:.1f}\n", r.step, r.epoch, r.loss, r.rate,
+                                r.gradient_norm, r.pictures_per_second, r.seconds));
   nlohmann::json line = row_json(r);
   line["kind"] = "train";
   append("log.jsonl", line.dump() + "\n");
@@ -116,15 +126,19 @@ void RunFolder::log(const LogRow& r) {
   events_->scalar(r.step, "train/pictures_per_second", r.pictures_per_second);
 }
 
-void RunFolder::log_validation(std::int64_t step, const std::string& set, const std::map<std::string, double>& metrics) {
+void RunFolder::log_validation(std::int64_t step, const std::string& set,
+                               const std::map<std::string, double>& metrics) {
   nlohmann::json line = {{"kind", "validation"}, {"step", step}, {"set", set}, {"metrics", metrics}};
   append("log.jsonl", line.dump() + "\n");
   for (const auto& [name, value] : metrics) events_->scalar(step, set + "/" + name, value);
 }
 
 void RunFolder::done(const LogRow& last) {
-  nlohmann::json summary = row_json(last);
-  summary["finished"] = utc_now();
+  const nlohmann::json summary = {{"step", last.step},
+                                  {"epoch", last.epoch},
+                                  {"loss", last.loss},
+                                  {"seconds", last.seconds},
+                                  {"finished", utc_now()}};
   write_atomically(path_ / "DONE", IfExists::kReplace, summary.dump(2) + "\n");
 }
 

@@ -15,13 +15,13 @@ namespace likeness::train {
 
 // One line of the log: means over the steps since the line before.
 struct LogRow {
-  std::int64_t step = 0;         // steps done
-  double epoch = 0;              // 2.5: in the middle of the third
-  double loss = 0;               // mean cross-entropy
-  double rate = 0;               // learning rate of the last step
-  double gradient_norm = 0;      // of the backbone, last step, before clipping
+  std::int64_t step = 0;     // steps done
+  double epoch = 0;          // 2.5: in the middle of the third
+  double loss = 0;           // mean cross-entropy
+  double rate = 0;           // learning rate of the last step
+  double gradient_norm = 0;  // of the backbone, last step, before clipping
   double pictures_per_second = 0;
-  double seconds = 0;            // of training, over all starts
+  double seconds = 0;  // of training, over all starts
 };
 
 // Named facts about a start of the run, in the order they are written.
@@ -35,17 +35,20 @@ class RunFolder {
  public:
   // kResume keeps what is there up to `step` and drops later log lines; without a folder it makes one. `config` is the
   // resolved configuration. `facts` go to provenance.json, one entry per start.
-  RunFolder(const std::filesystem::path& path, RunStart start, std::int64_t step, const std::string& config, const Facts& facts);
+  RunFolder(const std::filesystem::path& path, RunStart start, std::int64_t step, const std::string& config,
+            const Facts& facts);
   ~RunFolder();
 
   void log(const LogRow& row);
   // `set` is the validation set's name; the metrics go to log.jsonl and TensorBoard.
   void log_validation(std::int64_t step, const std::string& set, const std::map<std::string, double>& metrics);
-  // The last line of a finished run; its presence means that nothing is left to do.
+  // Writes DONE with step, loss and seconds: its presence means that nothing is left to do.
   void done(const LogRow& last);
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path checkpoint(std::int64_t step) const { return path_ / "checkpoints" / ("step-" + std::to_string(step)); }
+  std::filesystem::path checkpoint(std::int64_t step) const {
+    return path_ / "checkpoints" / ("step-" + std::to_string(step));
+  }
   std::filesystem::path best() const { return path_ / "best"; }
 
  private:

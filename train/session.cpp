@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/rng.h"
 #include "core/thread_pool.h"
 #include "core/version.h"
 #include "train/device.h"
@@ -26,7 +27,8 @@ void complete_recipe(Recipe& r, const data::FaceSource& source, const FaceGeomet
   const std::int64_t per_epoch = source.size() / r.batch;
   r.backbone.input = geometry.width;
   r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
-  for (double epoch : r.milestones) r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
+  for (double epoch : r.milestones)
+    r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
   if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
   if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
 }
@@ -37,15 +39,22 @@ void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceS
     const auto it = c.settings.find(key);
     const std::string old = it == c.settings.end() ? "nothing" : it->second;
     if (old != value)
-      fail_usage({.what = "this run began with another setting", .where = where.string() + ", " + key, .expected = old, .got = value,
+      fail_usage({.what = "this run began with another setting",
+                  .where = where.string() + ", " + key,
+                  .expected = old,
+                  .got = value,
                   .hint = "--resume goes on with the same recipe; --out begins another run"});
   }
   if (c.data_digest != source.digest())
-    fail_data({.what = "this run began with other pictures", .where = source.path().string(), .expected = "digest " + c.data_digest,
-               .got = source.digest(), .hint = "--resume goes on with the same set; --out begins another run"});
+    fail_data({.what = "this run began with other pictures",
+               .where = source.path().string(),
+               .expected = "digest " + c.data_digest,
+               .got = source.digest(),
+               .hint = "--resume goes on with the same set; --out begins another run"});
 }
 
-Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::FaceSource& source, const at::Device& device, int threads) {
+Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::FaceSource& source,
+               const at::Device& device, int threads) {
   return {{"command", request.command},
           {"data", source.path().string()},
           {"data_digest", source.digest()},
@@ -58,13 +67,32 @@ Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::Fa
           {"version", version_text()},
           {"torch", TORCH_VERSION},
           {"cpu", cpu_features()},
-          {"determinism", device.is_cpu() ? "bit-identical for the same binary, machine type, seed and threads" : "sums on the GPU run in any order"}};
+          {"determinism", device.is_cpu() ? "bit-identical for the same binary, machine type, seed and threads"
+                                          : "sums on the GPU run in any order"}};
 }
+
+// Random embeddings with the right contract.
+class NoiseEngine : public engine::Engine {
+ public:
+  explicit NoiseEngine(ModelContract contract) : contract_(std::move(contract)) {}
+  std::string name() const override { return "noise"; }
+  const ModelContract& contract() const override { return contract_; }
+  std::vector<float> run(const std::vector<float>&, std::int64_t n) override {
+    std::vector<float> out(static_cast<std::size_t>(n * contract_.dimension));
+    Rng rng(0, Purpose::kTest, 0, calls_++);
+    for (float& value : out) value = static_cast<float>(rng.normal());
+    return out;
+  }
+
+ private:
+  ModelContract contract_;
+  std::uint64_t calls_ = 0;
+};
 
 // Everything one run owns while it trains.
 class Session {
  public:
-  Session(const TrainRequest& request, const Validator& validator);
+  Session(const TrainRequest& request, const JudgeMaker& judges);
   TrainOutcome run();
 
  private:
@@ -74,7 +102,6 @@ class Session {
   model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
 
   const TrainRequest& request_;
-  const Validator& validator_;
   at::Device device_ = at::kCPU;
   int threads_;
   Recipe recipe_;
@@ -84,12 +111,13 @@ class Session {
   std::unique_ptr<model::TorchModel> model_;
   std::unique_ptr<Classifier> head_;
   std::unique_ptr<Trainer> trainer_;
+  std::vector<Judge> judges_;  // one per entry of recipe_.validate
   std::unique_ptr<RunFolder> folder_;
   fs::path out_;
   std::int64_t resumed_from_ = -1;
 };
 
-Session::Session(const TrainRequest& request, const Validator& validator) : request_(request), validator_(validator) {
+Session::Session(const TrainRequest& request, const JudgeMaker& judges) : request_(request) {
   Config config = Config::load(request.config, request.assignments);
   recipe_ = read_recipe(config);
   resolved_ = config.resolved();
@@ -104,13 +132,21 @@ Session::Session(const TrainRequest& request, const Validator& validator) : requ
   contract_.geometry = input_geometry(recipe_, *source_);
   contract_.dimension = recipe_.backbone.embedding;
   complete_recipe(recipe_, *source_, contract_.geometry);
+  for (const std::string& entry : recipe_.validate) {
+    judges_.push_back(judges(entry));
+    NoiseEngine rehearsal(contract_);
+    judges_.back()(rehearsal);
+  }
 
   const model::Graph graph = model::build_backbone(recipe_.backbone);
   model_ = std::make_unique<model::TorchModel>(graph, model::initial_weights(graph, recipe_.seed), at::kFloat);
   if (!recipe_.init.empty()) model_->load(model::load_model(recipe_.init).weights, recipe_.init);
   if (recipe_.precision == "bf16") model_->set_bf16(true);
-  head_ = std::make_unique<Classifier>(ClassifierOptions{.classes = source_->identities(), .dimension = recipe_.backbone.embedding,
-                                                         .margin = recipe_.margin, .init_std = recipe_.head_std, .seed = recipe_.seed},
+  head_ = std::make_unique<Classifier>(ClassifierOptions{.classes = source_->identities(),
+                                                         .dimension = recipe_.backbone.embedding,
+                                                         .margin = recipe_.margin,
+                                                         .init_std = recipe_.head_std,
+                                                         .seed = recipe_.seed},
                                        at::kFloat);
   model_->to(device_);
   head_->to(device_);
@@ -130,13 +166,14 @@ void Session::resume() {
 }
 
 void Session::validate() {
-  if (!validator_ || recipe_.validate.empty()) return;
+  if (judges_.empty()) return;
   Progressed& progress = trainer_->progress();
-  LiveEngine live(*model_, contract_);
   std::optional<double> chosen;
-  for (const std::string& set : recipe_.validate) {
-    const Metrics metrics = validator_(live, set);
-    folder_->log_validation(progress.step, fs::path(set).stem().string(), {metrics.begin(), metrics.end()});
+  for (std::size_t i = 0; i < judges_.size(); ++i) {
+    LiveEngine live(*model_, contract_);
+    const Metrics metrics = judges_[i](live);
+    const std::string set = fs::path(recipe_.validate[i].substr(0, recipe_.validate[i].find('='))).stem().string();
+    folder_->log_validation(progress.step, set, {metrics.begin(), metrics.end()});
     if (!metrics.empty() && !chosen) chosen = metrics.front().second;
     for (const auto& [name, value] : metrics) log_info(set + "  " + name + " " + std::to_string(value));
   }
@@ -150,8 +187,12 @@ void Session::validate() {
 }
 
 void Session::save() {
-  Checkpoint c{.progress = trainer_->progress(), .settings = recipe_.settings(), .data_digest = source_->digest(), .model = trained(),
-               .head = {}, .optimizer = {}};
+  Checkpoint c{.progress = trainer_->progress(),
+               .settings = recipe_.settings(),
+               .data_digest = source_->digest(),
+               .model = trained(),
+               .head = {},
+               .optimizer = {}};
   trainer_->save(&c.head, &c.optimizer);
   save_checkpoint(folder_->checkpoint(c.progress.step), c);
   prune_checkpoints(out_, recipe_.keep);
@@ -160,15 +201,18 @@ void Session::save() {
 TrainOutcome Session::run() {
   if (request_.start == RunStart::kResume) resume();
   const std::int64_t begin = trainer_->progress().step, total = recipe_.schedule.total;
-  folder_ = std::make_unique<RunFolder>(out_, request_.start, begin, resolved_, facts_of(request_, recipe_, *source_, device_, threads_));
+  folder_ = std::make_unique<RunFolder>(out_, request_.start, begin, resolved_,
+                                        facts_of(request_, recipe_, *source_, device_, threads_));
 
-  data::LoaderOptions options{.geometry = contract_.geometry,
-                              .sampler = {.seed = recipe_.seed, .rank = 0, .world = 1, .batch = recipe_.batch, .shuffle = true, .drop_last = true},
-                              .workers = recipe_.workers,
-                              .prefetch = 4,
-                              .flip = recipe_.flip,
-                              .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
-                              .allocate = {}};
+  data::LoaderOptions options{
+      .geometry = contract_.geometry,
+      .sampler =
+          {.seed = recipe_.seed, .rank = 0, .world = 1, .batch = recipe_.batch, .shuffle = true, .drop_last = true},
+      .workers = recipe_.workers,
+      .prefetch = 4,
+      .flip = recipe_.flip,
+      .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
+      .allocate = {}};
   data::Loader loader(*source_, options, trainer_->progress().epoch, trainer_->progress().position);
   model_->seed_dropout(recipe_.seed, begin);
   Meters meters([this](std::int64_t i) { return source_->key(i); });
@@ -179,24 +223,33 @@ TrainOutcome Session::run() {
     hooks.log = [this, &progress](const LogRow& row) {
       folder_->log(row);
       char text[80];
-      std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss, row.rate);
+      std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss,
+                    row.rate);
       progress.note(text);
     };
     hooks.validate = [this] { validate(); };
     hooks.checkpoint = [this] { save(); };
     trainer_->run(loader, contract_.preprocess, meters,
-                  {.log_every = recipe_.log_every, .validate_every = recipe_.validate_every, .checkpoint_every = recipe_.checkpoint_every}, hooks);
+                  {.log_every = recipe_.log_every,
+                   .validate_every = recipe_.validate_every,
+                   .checkpoint_every = recipe_.checkpoint_every},
+                  hooks);
     progress.finish();
   }
   if (begin == 0 && total == 0) save();  // steps: 0 is the untrained network, for comparison
-  if (loader.bad_count() > 0) log_warn(format_count(static_cast<std::uint64_t>(loader.bad_count())) + " pictures could not be read and were skipped; the first: " + loader.bad_list().front());
+  if (loader.bad_count() > 0)
+    log_warn(format_count(static_cast<std::uint64_t>(loader.bad_count())) +
+             " pictures could not be read and were skipped; the first: " + loader.bad_list().front());
   folder_->done(trainer_->last());
   const Progressed& p = trainer_->progress();
-  return {.run = out_, .last = trainer_->last(), .best = p.best, .best_step = p.best_step, .resumed_from = resumed_from_};
+  return {
+      .run = out_, .last = trainer_->last(), .best = p.best, .best_step = p.best_step, .resumed_from = resumed_from_};
 }
 
 }  // namespace
 
-TrainOutcome run_training(const TrainRequest& request, const Validator& validator) { return Session(request, validator).run(); }
+TrainOutcome run_training(const TrainRequest& request, const JudgeMaker& judges) {
+  return Session(request, judges).run();
+}
 
 }  // namespace likeness::train

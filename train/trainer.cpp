@@ -15,7 +15,12 @@ std::vector<double> as_vector(const std::array<double, 3>& a) { return {a.begin(
 }  // namespace
 
 Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device)
-    : model_(model), head_(head), schedule_(recipe.schedule), base_rate_(recipe.rate), clip_(recipe.clip), device_(device) {
+    : model_(model),
+      head_(head),
+      schedule_(recipe.schedule),
+      base_rate_(recipe.rate),
+      clip_(recipe.clip),
+      device_(device) {
   std::vector<Parameter> parameters;
   for (const auto& [name, tensor] : model.parameters()) {
     const bool decays = recipe.decay_everything || tensor.dim() > 1;
@@ -23,7 +28,8 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
     backbone_.push_back(tensor);
   }
   parameters.push_back({.name = "head", .value = head.weight(), .weight_decay = recipe.weight_decay, .rate = 1});
-  optimizer_ = std::make_unique<Sgd>(std::move(parameters), SgdOptions{.momentum = recipe.momentum, .nesterov = recipe.nesterov});
+  optimizer_ = std::make_unique<Sgd>(std::move(parameters),
+                                     SgdOptions{.momentum = recipe.momentum, .nesterov = recipe.nesterov});
 }
 
 StepMeters Trainer::step(const at::Tensor& images, const at::Tensor& labels) {
@@ -42,26 +48,30 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
   const std::vector<double> mean = as_vector(preprocess.mean), std = as_vector(preprocess.std);
   const at::ScalarType dtype = head_.weight().scalar_type();
   const std::int64_t height = model_.graph().input_height, width = model_.graph().input_width;
-  row_.step = progress_.step;
-  row_.seconds = progress_.seconds;
+  const std::int64_t per_epoch = loader.batches_per_epoch();
+  row_ = {.step = progress_.step,
+          .epoch = static_cast<double>(progress_.step) / static_cast<double>(per_epoch),
+          .loss = progress_.loss,
+          .seconds = progress_.seconds};
   model_.train(true);
   meters.restart_clock();
   while (progress_.step < schedule_.total) {
-    // ---- training section: no I/O, no number read back -------------------------------------------------------------------
+    // ---- training section: no I/O, no number read back ------------------------------------------------------------
     const data::Batch& batch = loader.next();
     const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte).to(device_);
     const at::Tensor labels = at::from_blob(batch.labels, {batch.size}, at::kLong).to(device_);
     const at::Tensor images = model::normalise_pixels(pixels, mean, std, preprocess.order == "bgr", dtype);
     const StepMeters result = step(images, labels);
     meters.add(progress_.step, result, batch.index, batch.size);
-    // ---- end of the training section -------------------------------------------------------------------------------------
-    progress_.epoch = batch.epoch + (batch.position + 1 == loader.batches_per_epoch());
-    progress_.position = (batch.position + 1) % loader.batches_per_epoch();
-    row_.epoch = static_cast<double>(batch.epoch) + static_cast<double>(batch.position + 1) / static_cast<double>(loader.batches_per_epoch());
+    // ---- end of the training section ------------------------------------------------------------------------------
+    progress_.epoch = batch.epoch + (batch.position + 1) / per_epoch;
+    progress_.position = (batch.position + 1) % per_epoch;
+    row_.epoch = static_cast<double>(progress_.step) / static_cast<double>(per_epoch);
     if (hooks.progress) hooks.progress(batch.size);
 
     const bool last = progress_.step == schedule_.total, stop = stop_signal() != 0;
-    const bool validate = due(progress_.step, pace.validate_every) || last, save = due(progress_.step, pace.checkpoint_every) || last || stop;
+    const bool validate = due(progress_.step, pace.validate_every) || last,
+               save = due(progress_.step, pace.checkpoint_every) || last || stop;
     if (due(progress_.step, pace.log_every) || validate || save) flush(meters, hooks);
     if (validate && !stop && hooks.validate) hooks.validate();
     if (save && hooks.checkpoint) hooks.checkpoint();
@@ -73,6 +83,7 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
 void Trainer::flush(Meters& meters, const TrainerHooks& hooks) {
   if (!meters.flush(&row_)) return;
   progress_.seconds = row_.seconds;
+  progress_.loss = row_.loss;
   if (hooks.log) hooks.log(row_);
 }
 

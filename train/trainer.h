@@ -20,10 +20,10 @@ namespace likeness::train {
 
 // What happens between steps; every member may be empty. Called on the training thread.
 struct TrainerHooks {
-  std::function<void(std::int64_t pictures)> progress;   // after every step
-  std::function<void(const LogRow&)> log;                // every log_every steps, and at the end
-  std::function<void()> validate;                        // every validate_every steps, and at the end
-  std::function<void()> checkpoint;                      // every checkpoint_every steps, at a signal, and at the end
+  std::function<void(std::int64_t pictures)> progress;  // after every step
+  std::function<void(const LogRow&)> log;               // every log_every steps, and at the end
+  std::function<void()> validate;                       // every validate_every steps, and at the end
+  std::function<void()> checkpoint;                     // every checkpoint_every steps, at a signal, and at the end
 };
 
 // When the hooks are called, in steps; 0 for only at the end.
@@ -36,12 +36,14 @@ class Trainer {
  public:
   Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device);
 
-  // One step. images [B,3,H,W] preprocessed, in the model's dtype; labels [B] i64. Nothing is read back from the device.
+  // One step. images [B,3,H,W] preprocessed, in the model's dtype; labels [B] i64. Nothing is read back from the
+  // device.
   StepMeters step(const at::Tensor& images, const at::Tensor& labels);
 
-  // Trains until progress().step is the schedule's total. Throws Interrupted after a checkpoint when a signal asked to stop;
-  // kData when loss or gradient is not finite (no checkpoint is written then).
-  void run(data::Loader& loader, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace, const TrainerHooks& hooks);
+  // Trains until progress().step is the schedule's total. Throws Interrupted after a checkpoint when a signal asked to
+  // stop; kData when loss or gradient is not finite (no checkpoint is written then).
+  void run(data::Loader& loader, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
+           const TrainerHooks& hooks);
 
   Progressed& progress() { return progress_; }
   const LogRow& last() const { return row_; }

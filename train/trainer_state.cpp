@@ -11,8 +11,11 @@ namespace {
 // Copies `stored` into `target`, whatever the target's device.
 void put(const model::WeightTensor& stored, at::Tensor target, const std::string& where) {
   if (at::IntArrayRef(stored.shape) != target.sizes())
-    fail_data({.what = "tensor of another network", .where = where, .expected = c10::str(target.sizes()),
-               .got = c10::str(at::IntArrayRef(stored.shape)), .hint = "--resume needs the configuration that the run began with"});
+    fail_data({.what = "tensor of another network",
+               .where = where,
+               .expected = c10::str(target.sizes()),
+               .got = c10::str(at::IntArrayRef(stored.shape)),
+               .hint = "--resume needs the configuration that the run began with"});
   at::NoGradGuard no_grad;
   target.copy_(model::to_tensor(stored, target.scalar_type(), where));
 }
@@ -20,7 +23,10 @@ void put(const model::WeightTensor& stored, at::Tensor target, const std::string
 const model::WeightTensor& find(const model::Weights& weights, const std::string& name, const std::string& where) {
   const auto it = weights.tensors.find(name);
   if (it == weights.tensors.end())
-    fail_data({.what = "tensor is missing", .where = where, .expected = name, .got = "nothing of that name",
+    fail_data({.what = "tensor is missing",
+               .where = where,
+               .expected = name,
+               .got = "nothing of that name",
                .hint = "--resume needs the configuration that the run began with"});
   return it->second;
 }
@@ -42,13 +48,16 @@ void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
 
 void Trainer::load(const model::Weights& head, const model::Weights& optimizer, const std::string& where) {
   const std::int64_t classes = head_.weight().size(0), dimension = head_.weight().size(1);
-  put(join_rows(head, "weight", classes, dimension, where + "/head.safetensors"), head_.weight(), where + "/head.safetensors");
+  put(join_rows(head, "weight", classes, dimension, where + "/head.safetensors"), head_.weight(),
+      where + "/head.safetensors");
   const std::string file = where + "/optimizer.safetensors";
   for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
     const std::string& name = optimizer_->parameters()[i].name;
     at::Tensor& buffer = optimizer_->buffers()[i];
-    if (name == "head") put(join_rows(optimizer, "momentum/head", classes, dimension, file), buffer, file);
-    else put(find(optimizer, "momentum/" + name, file), buffer, file + ", " + name);
+    if (name == "head")
+      put(join_rows(optimizer, "momentum/head", classes, dimension, file), buffer, file);
+    else
+      put(find(optimizer, "momentum/" + name, file), buffer, file + ", " + name);
   }
 }
 

@@ -9,9 +9,12 @@ void check_training_set(const data::FaceSource& source, std::int64_t batch) {
   const std::string where = source.path().string();
   const std::int64_t pictures = source.size(), classes = source.identities();
   if (pictures == 0)
-    fail_data({.what = "training set is empty", .where = where, .expected = "labelled pictures", .got = "none", .hint = {}});
+    fail_data({.what = "training set is empty", .where = where, .expected = "labelled pictures", .got = "none"});
   if (classes < 2)
-    fail_data({.what = "training set has one identity", .where = where, .expected = "two or more", .got = std::to_string(classes),
+    fail_data({.what = "training set has one identity",
+               .where = where,
+               .expected = "two or more",
+               .got = std::to_string(classes),
                .hint = "a classifier learns faces by telling people apart"});
   for (std::int64_t i = 0; i < pictures; ++i) {
     const std::int64_t label = source.label(i);
@@ -23,8 +26,11 @@ void check_training_set(const data::FaceSource& source, std::int64_t batch) {
                  .hint = "import the set again, or leave such pictures out"});
   }
   if (pictures < batch)
-    fail_data({.what = "training set is smaller than one batch", .where = where, .expected = format_count(static_cast<std::uint64_t>(batch)) + " pictures or more",
-               .got = format_count(static_cast<std::uint64_t>(pictures)), .hint = "lower batch"});
+    fail_data({.what = "training set is smaller than one batch",
+               .where = where,
+               .expected = format_count(static_cast<std::uint64_t>(batch)) + " pictures or more",
+               .got = format_count(static_cast<std::uint64_t>(pictures)),
+               .hint = "lower batch"});
 }
 
 }  // namespace likeness::train

@@ -7,8 +7,8 @@
 
 namespace likeness::train {
 
-// Scans every label. kData naming the set, and the record where there is one: no pictures, fewer than two identities, a label
-// outside [0, identities()) (arcface_torch trains on with a frozen loss of 69.08), fewer pictures than one batch.
+// Scans every label. kData naming the set, and the record where there is one: no pictures, fewer than two identities, a
+// label outside [0, identities()) (arcface_torch trains on with a frozen loss of 69.08), fewer pictures than one batch.
 void check_training_set(const data::FaceSource& source, std::int64_t batch);
 
 }  // namespace likeness::train

@@ -40,8 +40,8 @@ struct MarginPoint {
   T value, slope;
 };
 
-// The smallest sine that 1 - c^2 can give in T unless it is 0: dividing by no less keeps every slope finite, and the product
-// with the tangent component of the gradient, which is 0 there, goes to its limit 0.
+// The smallest sine that 1 - c^2 can give in T unless it is 0: dividing by no less keeps every slope finite, and the
+// product with the tangent component of the gradient, which is 0 there, goes to its limit 0.
 template <typename T>
 LIKENESS_HD inline T smallest_sine() {
   return sizeof(T) == 8 ? T(1e-8) : T(1e-4);
@@ -78,8 +78,8 @@ LIKENESS_HD inline MarginPoint<T> apply_margin(T cosine, const Margin& m) {
   return p;
 }
 
-// One sample's loss is  log sum_j exp(logit_j) - logit_y  with logit_j = s cos_j for j != y and s value(cos_y) for its class.
-// Given exp(logit_j - top) and their sum: d loss / d cos_j.
+// One sample's loss is  log sum_j exp(logit_j) - logit_y  with logit_j = s cos_j for j != y and s value(cos_y) for its
+// class. Given exp(logit_j - top) and their sum: d loss / d cos_j.
 template <typename T, typename Sum>
 LIKENESS_HD inline T cosine_gradient(T exponential, Sum sum, T scale) {
   return scale * T(exponential / sum);

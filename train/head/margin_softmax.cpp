@@ -30,10 +30,11 @@ void one_row(T* row, std::int64_t classes, std::int64_t label, const Margin& m, 
   row[label] = scale * (probability - T(1)) * own.slope;
 }
 
-at::Tensor margin_softmax_cpu(const at::Tensor& cosines, const at::Tensor& labels, double scale, double m1, double m2, double m3,
-                              std::int64_t gradient, std::int64_t past_pi) {
+at::Tensor margin_softmax_cpu(const at::Tensor& cosines, const at::Tensor& labels, double scale, double m1, double m2,
+                              double m3, std::int64_t gradient, std::int64_t past_pi) {
   TORCH_CHECK(cosines.dim() == 2 && cosines.is_contiguous(), "cosines must be [B,C], contiguous");
-  TORCH_CHECK(labels.dim() == 1 && labels.size(0) == cosines.size(0) && labels.scalar_type() == at::kLong, "labels must be [B] i64");
+  TORCH_CHECK(labels.dim() == 1 && labels.size(0) == cosines.size(0) && labels.scalar_type() == at::kLong,
+              "labels must be [B] i64");
   const Margin margin{scale, m1, m2, m3, static_cast<MarginGradient>(gradient), static_cast<PastPi>(past_pi)};
   const std::int64_t batch = cosines.size(0), classes = cosines.size(1);
   const at::Tensor own_labels = labels.contiguous();
@@ -54,16 +55,19 @@ at::Tensor margin_softmax_cpu(const at::Tensor& cosines, const at::Tensor& label
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(likeness, m) {
-  m.def("margin_softmax_(Tensor(a!) cosines, Tensor labels, float scale, float m1, float m2, float m3, int gradient, int past_pi) -> Tensor");
+  m.def(
+      "margin_softmax_(Tensor(a!) cosines, Tensor labels, float scale, float m1, float m2, float m3, int gradient, int "
+      "past_pi) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(likeness, CPU, m) { m.impl("margin_softmax_", &margin_softmax_cpu); }
 
 at::Tensor margin_softmax_(const at::Tensor& cosines, const at::Tensor& labels, const Margin& m) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("likeness::margin_softmax_", "")
-                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&, double, double, double, double, std::int64_t,
-                                               std::int64_t)>();
-  return op.call(cosines, labels, m.scale, m.m1, m.m2, m.m3, static_cast<std::int64_t>(m.gradient), static_cast<std::int64_t>(m.past_pi));
+                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&, double, double, double, double,
+                                               std::int64_t, std::int64_t)>();
+  return op.call(cosines, labels, m.scale, m.m1, m.m2, m.m3, static_cast<std::int64_t>(m.gradient),
+                 static_cast<std::int64_t>(m.past_pi));
 }
 
 }  // namespace likeness::train

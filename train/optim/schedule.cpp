@@ -24,9 +24,12 @@ double schedule_factor(const Schedule& s, std::int64_t step) {
   }
   if (s.insightface && step == 0) return 1;
   switch (s.kind) {
-    case ScheduleKind::kConstant: return 1;
-    case ScheduleKind::kPolynomial: return std::pow(1 - done(s, step), s.power);
-    case ScheduleKind::kCosine: return s.final + (1 - s.final) * (1 + std::cos(std::numbers::pi * done(s, step))) / 2;
+    case ScheduleKind::kConstant:
+      return 1;
+    case ScheduleKind::kPolynomial:
+      return std::pow(1 - done(s, step), s.power);
+    case ScheduleKind::kCosine:
+      return s.final + (1 - s.final) * (1 + std::cos(std::numbers::pi * done(s, step))) / 2;
     case ScheduleKind::kStep: {
       double factor = 1;
       for (std::int64_t m : s.milestones)

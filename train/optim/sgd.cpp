@@ -6,7 +6,8 @@
 
 namespace likeness::train {
 
-Sgd::Sgd(std::vector<Parameter> parameters, SgdOptions options) : parameters_(std::move(parameters)), options_(options) {
+Sgd::Sgd(std::vector<Parameter> parameters, SgdOptions options)
+    : parameters_(std::move(parameters)), options_(options) {
   at::NoGradGuard no_grad;
   for (const Parameter& p : parameters_) buffers_.push_back(at::zeros_like(p.value));
 }
@@ -20,8 +21,8 @@ void Sgd::step(double rate) {
     // The fused kernel walks memory, not indices: all three must be laid out alike.
     if (gradient.strides() != p.value.strides()) gradient = at::empty_like(p.value).copy_(gradient);
     LIKENESS_ASSERT(buffers_[i].strides() == p.value.strides() && p.value.is_non_overlapping_and_dense());
-    at::_fused_sgd_({p.value}, {gradient}, {buffers_[i]}, p.weight_decay, options_.momentum, rate * p.rate, 0.0, options_.nesterov,
-                    false, false);
+    at::_fused_sgd_({p.value}, {gradient}, {buffers_[i]}, p.weight_decay, options_.momentum, rate * p.rate, 0.0,
+                    options_.nesterov, false, false);
     p.value.mutable_grad().reset();
   }
 }

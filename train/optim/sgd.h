@@ -10,8 +10,8 @@ namespace likeness::train {
 
 // One tensor to be trained. The name is what checkpoints and messages call it.
 struct Parameter {
-  std::string name;
-  at::Tensor value;         // a leaf that requires a gradient
+  std::string name = {};
+  at::Tensor value = {};    // a leaf that requires a gradient
   double weight_decay = 0;  // L2, added to the gradient
   double rate = 1;          // factor on the learning rate of the step
 };
@@ -21,8 +21,9 @@ struct SgdOptions {
   bool nesterov = false;
 };
 
-// buffer = momentum * buffer + (gradient + weight_decay * value); value -= rate * buffer. The first step's buffer is the
-// gradient (torch.optim.SGD), which is the same as a buffer that starts at zero. Fused: one pass over value, gradient, buffer.
+// buffer = momentum * buffer + (gradient + weight_decay * value); value -= rate * buffer. The first step's buffer is
+// the gradient (torch.optim.SGD), which is the same as a buffer that starts at zero. Fused: one pass over value,
+// gradient, buffer.
 class Sgd {
  public:
   Sgd(std::vector<Parameter> parameters, SgdOptions options);

@@ -1,0 +1,140 @@
+// The program as a user runs it: killed, interrupted, misused.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/paths.h"
+#include "tests/support/process.h"
+#include "tests/train/toy_set.h"
+#include "train/checkpoint.h"
+
+namespace likeness::train {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ProcessOptions;
+using test::ProcessResult;
+using test::read_text_file;
+
+class ProgramTest : public testing::Test {
+ protected:
+  ProgramTest() {
+    data_ = test::make_toy_set(dir_ / "faces");
+    write_recipe(10);
+  }
+  void write_recipe(int steps, const std::string& more = "") {
+    test::write_text(dir_ / "toy.yaml", test::toy_recipe(data_, steps) + more);
+  }
+
+  ProcessResult train(std::vector<std::string> args, ProcessOptions options = {}) {
+    args.insert(args.begin(), "toy.yaml");
+    args.insert(args.end(), {"--threads", "1"});
+    options.cwd = dir_.path();
+    return test::run_process("likeness-train", args, options);
+  }
+  void refused(const ProcessResult& r, int code, const std::string& word) {
+    EXPECT_EQ(r.exit_code, code) << r.err;
+    EXPECT_NE(r.err.find(word), std::string::npos) << r.err;
+  }
+
+  test::TempDir dir_;
+  fs::path data_;
+};
+
+TEST_F(ProgramTest, KilledAtAnyMomentAndResumedItEndsWithTheSameBytes) {
+  write_recipe(60, "checkpoint_every: 3\nkeep: 2\n");
+  ASSERT_EQ(train({"--out", "whole"}).exit_code, 0);
+  int kills = 0;
+  ProcessResult r;
+  for (int attempt = 0; attempt < 60; ++attempt) {
+    ProcessOptions options;
+    options.signal = SIGKILL;
+    options.signal_after =
+        std::chrono::milliseconds(500 + 317 * attempt % 701 + 40 * attempt);  // mostly in the middle of steps and saves
+    r = train({"--out", "killed", "--resume"}, options);
+    if (r.exit_code == 0) break;
+    EXPECT_EQ(r.exit_code, 128 + SIGKILL) << r.err;
+    ++kills;
+  }
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_GE(kills, 1);
+  const fs::path a = *newest_checkpoint(dir_ / "whole"), b = *newest_checkpoint(dir_ / "killed");
+  EXPECT_EQ(a.filename(), "step-60");
+  for (const char* file : {"model.safetensors", "head.safetensors", "optimizer.safetensors"})
+    EXPECT_TRUE(read_text_file(a / file) == read_text_file(b / file)) << file;
+  for (const auto& entry : fs::directory_iterator(dir_ / "killed/checkpoints"))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << "left behind: " << entry.path();
+}
+
+TEST_F(ProgramTest, ASignalEndsWithACheckpointAndItsOwnExitCode) {
+  write_recipe(100000);
+  for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    ProcessOptions options;
+    options.signal = signal;
+    options.signal_after = std::chrono::seconds(4);
+    const std::string out = "run" + std::to_string(signal);
+    EXPECT_EQ(train({"--out", out}, options).exit_code, code);
+    ASSERT_TRUE(newest_checkpoint(dir_ / out));
+    EXPECT_GT(load_checkpoint(*newest_checkpoint(dir_ / out)).progress.step, 0);
+    EXPECT_FALSE(fs::exists(dir_ / out / "DONE"));
+  }
+}
+
+TEST_F(ProgramTest, JsonIsOneObjectAndTheShortFormIsRun) {
+  const ProcessResult r = train({"--out", "run", "--json"});
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  const auto json = nlohmann::json::parse(r.out);
+  EXPECT_EQ(json.at("step"), 10);
+  EXPECT_TRUE(json.at("best").is_null());
+  ProcessOptions options;
+  options.cwd = dir_.path();
+  EXPECT_EQ(
+      test::run_process("likeness-train", {"run", "toy.yaml", "--out", "other", "--set", "steps=1"}, options).exit_code,
+      0);
+  for (const char* file : {"config.yaml", "provenance.json", "log.csv", "log.jsonl", "DONE"})
+    EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
+}
+
+TEST_F(ProgramTest, AnExistingOutputNeedsForceOrResume) {
+  ASSERT_EQ(train({"--out", "run", "--set", "steps=1"}).exit_code, 0);
+  refused(train({"--out", "run"}), 2, "--force");
+  EXPECT_EQ(train({"--out", "run", "--force", "--set", "steps=2"}).exit_code, 0);
+  EXPECT_EQ(newest_checkpoint(dir_ / "run")->filename(), "step-2");
+  refused(train({"--out", "run", "--force", "--resume"}), 2, "--resume");
+}
+
+TEST_F(ProgramTest, MistakesHaveTheirExitCode) {
+  refused(train({"--out", "x", "--set", "optimizer.lr=1"}), 2, "optimizer.rate");
+  refused(train({"--out", "x", "--set", "data=nowhere"}), 4, "nowhere");
+  refused(train({"--out", "x", "--set", "input=32", "--set", "geometry=pictures"}), 4, "16x16");
+  refused(train({"--out", "x", "--set", "geometry=auto"}), 4, "geometry: unknown");
+  refused(train({"--out", "x", "--set", "input=24"}), 4, "24");
+  refused(train({"--out", "x", "--ranks", "2"}), 2, "not supported in this build");
+  refused(train({"--out", "x", "--device", "gpu"}), 2, "--device");
+  EXPECT_FALSE(fs::exists(dir_ / "x"));
+}
+
+TEST_F(ProgramTest, CudaWithoutAGpuSaysWhatIsMissing) {
+  if (fs::exists("/dev/nvidiactl")) GTEST_SKIP() << "skipped: this machine has a GPU";
+  const ProcessResult r = train({"--out", "x", "--device", "cuda"});
+  refused(r, 5, "scripts/setup.sh --gpu");
+  EXPECT_TRUE(r.err.find("liblikeness_cuda.so") != std::string::npos ||
+              r.err.find("no NVIDIA driver") != std::string::npos)
+      << r.err;
+}
+
+TEST_F(ProgramTest, ADiskThatIsFullKeepsTheOldCheckpoint) {
+  ASSERT_EQ(train({"--out", "run", "--set", "steps=2"}).exit_code, 0);
+  const std::string before = read_text_file(dir_ / "run/checkpoints/step-2/state.json");
+  ProcessOptions options;
+  options.file_size_limit = 1 << 20;  // the weights need 4 MB
+  write_recipe(4);
+  refused(train({"--out", "fresh"}, options), 5, "disk is full");
+  EXPECT_FALSE(newest_checkpoint(dir_ / "fresh"));
+  for (const auto& entry : fs::directory_iterator(dir_ / "fresh/checkpoints"))
+    ADD_FAILURE() << "left behind: " << entry.path();
+  EXPECT_EQ(read_text_file(dir_ / "run/checkpoints/step-2/state.json"), before);
+}
+
+}  // namespace
+}  // namespace likeness::train

@@ -1,0 +1,114 @@
+// Shipped recipes parse, mean what their comments say, and mistakes in a recipe are named.
+#include "train/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "tests/support/paths.h"
+#include "tests/train/toy_set.h"
+
+namespace likeness::train {
+namespace {
+
+Recipe parse(const std::string& yaml, const std::vector<std::string>& assignments = {}) {
+  Config config = Config::parse(yaml, "test.yaml", assignments);
+  return read_recipe(config);
+}
+
+TEST(Recipe, EveryShippedOneParsesAndResolvesToItself) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "configs")) {
+    if (entry.path().extension() != ".yaml") continue;
+    ++count;
+    Config config = Config::load(entry.path());
+    const Recipe recipe = read_recipe(config);
+    Config again = Config::parse(config.resolved(), "resolved.yaml");
+    EXPECT_EQ(read_recipe(again).settings(), recipe.settings()) << entry.path();
+    EXPECT_EQ(again.resolved(), config.resolved()) << entry.path();
+  }
+  EXPECT_GE(count, 2);
+}
+
+TEST(Recipe, Celeba64IsTheReferenceRecipe) {
+  Config config = Config::load(test::source_dir() / "configs/celeba64_mbf.yaml");
+  const Recipe r = read_recipe(config);
+  EXPECT_EQ(r.data, "celeba64.faces.h5");
+  EXPECT_EQ(r.backbone.name, "mbf");
+  EXPECT_EQ(r.backbone.embedding, 512);
+  EXPECT_EQ(r.input, 64);
+  EXPECT_EQ(r.margin.m1, 1);
+  EXPECT_EQ(r.margin.m2, 0);
+  EXPECT_EQ(r.margin.m3, .2);
+  EXPECT_EQ(r.margin.scale, 32);
+  EXPECT_EQ(r.rate, .05);
+  EXPECT_EQ(r.momentum, .9);
+  EXPECT_FALSE(r.nesterov);
+  EXPECT_EQ(r.weight_decay, 5e-4);
+  EXPECT_TRUE(r.decay_everything);
+  EXPECT_EQ(r.clip, 5);
+  EXPECT_EQ(r.batch, 64);
+  EXPECT_EQ(r.flip, .5);
+  EXPECT_EQ(r.epochs, 5);
+  EXPECT_EQ(r.steps, -1);
+  EXPECT_EQ(r.precision, "f32");
+  EXPECT_EQ(r.head_std, .01);
+  EXPECT_EQ(r.schedule.kind, ScheduleKind::kPolynomial);
+  EXPECT_EQ(r.schedule.power, 2);
+  EXPECT_EQ(r.schedule.warmup, 0);
+}
+
+TEST(Recipe, DefaultsAreCosFace) {
+  const Recipe r = parse("data: x");
+  EXPECT_EQ(r.loss, "cosface");
+  EXPECT_EQ(r.margin.m3, .2);
+  EXPECT_EQ(r.margin.gradient, MarginGradient::kExact);
+}
+
+TEST(Recipe, MarginsReachTheirPlace) {
+  const Recipe arc = parse("{data: x, head: {loss: arcface, gradient: straight_through, past_pi: continue}}");
+  EXPECT_EQ(arc.margin.m2, .5);
+  EXPECT_EQ(arc.margin.m3, 0);
+  EXPECT_EQ(arc.margin.scale, 64);
+  EXPECT_EQ(arc.margin.gradient, MarginGradient::kStraightThrough);
+  EXPECT_EQ(arc.margin.past_pi, PastPi::kContinue);
+  const Recipe combined = parse("{data: x, head: {loss: combined, margins: [1.1, 0.3, 0.2]}}");
+  EXPECT_EQ(combined.margin.m1, 1.1);
+  EXPECT_EQ(combined.margin.m2, .3);
+  EXPECT_EQ(combined.margin.m3, .2);
+  EXPECT_EQ(combined.margin.past_pi, PastPi::kMirror);
+}
+
+TEST(Recipe, AssignmentsWin) {
+  const Recipe r = parse("{data: x, optimizer: {rate: 0.1}}", {"optimizer.rate=0.2", "steps=0", "data=y"});
+  EXPECT_EQ(r.rate, .2);
+  EXPECT_EQ(r.steps, 0);
+  EXPECT_EQ(r.data, "y");
+}
+
+TEST(Recipe, MistakesAreNamed) {
+  const auto refuse = [](const std::string& yaml, const std::string& word) {
+    const Error e = test::error_of([&] { parse(yaml); });
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(e.what()).find(word), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("test.yaml"), std::string::npos) << e.what();
+  };
+  refuse("{data: x, optimiser: {rate: 1}}", "optimizer");  // the nearest key is suggested
+  refuse("{data: x, bacth: 3}", "batch");
+  refuse("batch: 3", "data");
+  refuse("{data: x, batch: 1}", "batch");
+  refuse("{data: x, head: {loss: cosfase}}", "cosface");
+  refuse("{data: x, backbone: {name: mfb}}", "mbf");
+  refuse("{data: x, optimizer: {rate: fast}}", "optimizer.rate");
+  refuse("{data: x, schedule: {kind: step}}", "milestones");
+  refuse("{data: x, schedule: {kind: cosine, insightface: true}}", "insightface");
+  refuse("{data: x, head: {loss: combined, margins: [2, 0.1, 0], past_pi: linear}}", "past_pi");
+  refuse("{data: x, head: {loss: combined, margins: [2, 0.1]}}", "margins");
+}
+
+TEST(Recipe, SettingsTellRunsApart) {
+  EXPECT_NE(parse("data: x").settings(), parse("{data: x, seed: 2}").settings());
+  EXPECT_EQ(parse("data: x").settings(), parse("{data: x, log_every: 7, keep: 9, workers: 3}").settings());
+}
+
+}  // namespace
+}  // namespace likeness::train

@@ -1,0 +1,72 @@
+// The optimizer against torch's own, and the clipping against its definition.
+#include "train/optim/sgd.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace likeness::train {
+namespace {
+
+at::Tensor leaf(at::IntArrayRef shape, double phase) {
+  std::int64_t n = 1;
+  for (std::int64_t s : shape) n *= s;
+  return at::sin(at::arange(n, at::kDouble) + phase).reshape(shape).clone().requires_grad_(true);
+}
+
+TEST(Sgd, EqualsTorchWithGroupsMomentumAndDecay) {
+  for (bool nesterov : {false, true}) {
+    at::Tensor a = leaf({3, 5}, 0), b = leaf({7}, 1), ta = a.detach().clone().requires_grad_(true),
+               tb = b.detach().clone().requires_grad_(true);
+    Sgd ours({{.name = "a", .value = a, .weight_decay = .01, .rate = 1},
+              {.name = "b", .value = b, .weight_decay = 0, .rate = .5}},
+             {.momentum = .9, .nesterov = nesterov});
+    auto options = [&](double rate, double decay) {
+      return std::make_unique<torch::optim::SGDOptions>(
+          torch::optim::SGDOptions(rate).momentum(.9).weight_decay(decay).nesterov(nesterov));
+    };
+    torch::optim::SGD theirs({torch::optim::OptimizerParamGroup({ta}, options(.1, .01)),
+                              torch::optim::OptimizerParamGroup({tb}, options(.05, 0))},
+                             torch::optim::SGDOptions(.1).momentum(.9));
+    for (int step = 0; step < 5; ++step) {
+      for (auto [x, y] : {std::pair{a, b}, std::pair{ta, tb}}) {
+        at::Tensor loss = (x * x).sum() + (y.exp() * y).sum();
+        loss.backward();
+      }
+      ours.step(.1);
+      EXPECT_FALSE(a.grad().defined());  // freed, so that the next backward hands over its own
+      theirs.step();
+      theirs.zero_grad();
+      EXPECT_TRUE(at::allclose(a, ta, 1e-15, 1e-15) && at::allclose(b, tb, 1e-15, 1e-15)) << "step " << step;
+    }
+  }
+}
+
+TEST(Sgd, LayoutsOfValueAndGradientMayDiffer) {
+  at::Tensor x = leaf({2, 3, 4, 4}, 0), y = x.detach().clone().requires_grad_(true);
+  x.mutable_grad() =
+      at::ones({2, 3, 4, 4}, at::kDouble).mul_(at::arange(4, at::kDouble)).contiguous(at::MemoryFormat::ChannelsLast);
+  y.mutable_grad() = x.grad().contiguous();
+  Sgd a({{.name = "x", .value = x}}, {}), b({{.name = "y", .value = y}}, {});
+  a.step(.1);
+  b.step(.1);
+  EXPECT_TRUE(at::equal(x, y));
+}
+
+TEST(Clip, ScalesToTheNormAndOnlyWhenAbove) {
+  at::Tensor a = leaf({4}, 0), b = leaf({3}, 0);
+  const auto fill = [&] {
+    a.mutable_grad() = at::full({4}, 3.0, at::kDouble), b.mutable_grad() = at::full({3}, 4.0, at::kDouble);
+  };
+  const double norm = std::sqrt(4 * 9 + 3 * 16);
+  fill();
+  EXPECT_NEAR(clip_gradient_norm({a, b}, 5).item<double>(), norm, 1e-14);
+  EXPECT_NEAR(a.grad()[0].item<double>(), 3 * 5 / (norm + 1e-6), 1e-14);
+  for (double limit : {100.0, 0.0}) {
+    fill();
+    EXPECT_NEAR(clip_gradient_norm({a, b}, limit).item<double>(), norm, 1e-14);
+    EXPECT_EQ(a.grad()[0].item<double>(), 3);
+  }
+}
+
+}  // namespace
+}  // namespace likeness::train
