@@ -10,17 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// HDF5 prints its error stack by default, and flushes again at exit what failed to flush at close.
-void silence() {
-  static const bool once = [] {
-    H5dont_atexit();
-    H5open();
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-    return true;
-  }();
-  (void)once;
-}
-
 // What the innermost frame of HDF5's error stack says; of a failed system call, the system's own words.
 std::string last_error() {
   std::string text;
@@ -44,6 +33,16 @@ std::string place(const fs::path& path, const std::string& item) {
 }
 
 }  // namespace
+
+void initialise() {
+  static const bool once = [] {
+    H5dont_atexit();
+    H5open();
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    return true;
+  }();
+  (void)once;
+}
 
 void fail_read(const fs::path& path, const std::string& item, const std::string& what) {
   fail_read(path, item, what, last_error());
@@ -101,7 +100,7 @@ void Handle::reset() {
 }
 
 File File::open(const fs::path& path) {
-  silence();
+  initialise();
   std::error_code error;
   if (!fs::is_regular_file(path, error)) {
     fail_read(path, "", fs::exists(path, error) ? "not a regular file" : "file not found", "");
@@ -116,7 +115,7 @@ File File::open(const fs::path& path) {
 }
 
 File File::create(const fs::path& path) {
-  silence();
+  initialise();
   File file;
   file.path_ = path;
   file.file_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);

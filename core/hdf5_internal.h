@@ -8,6 +8,10 @@
 
 namespace likeness::h5 {
 
+// Comes before the first call of HDF5 in the process, whatever it is: HDF5 prints its error stack by default, and at exit
+// flushes again (and crashes on) what failed to flush at close.
+void initialise();
+
 // kData and kEnvironment, naming file and item; without `got`, what HDF5's error stack says.
 [[noreturn]] void fail_read(const std::filesystem::path& path, const std::string& item, const std::string& what);
 [[noreturn]] void fail_read(const std::filesystem::path& path, const std::string& item, const std::string& what,

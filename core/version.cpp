@@ -1,11 +1,12 @@
 #include "core/version.h"
 
 #include <fmt/format.h>
-#include <hdf5.h>
 #include <xxhash.h>
 
 #include <CLI/Version.hpp>
 #include <nlohmann/json.hpp>
+
+#include "core/hdf5_internal.h"
 
 namespace likeness {
 
@@ -37,6 +38,7 @@ std::string cpu_features() {
 
 std::string version_text(const std::vector<std::string>& libraries) {
   unsigned major = 0, minor = 0, release = 0;
+  h5::initialise();
   H5get_libversion(&major, &minor, &release);
   std::vector<std::string> all{
       fmt::format("HDF5 {}.{}.{}", major, minor, release),

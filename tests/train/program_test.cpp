@@ -104,7 +104,7 @@ TEST_F(ProgramTest, AnExistingOutputNeedsForceOrResume) {
 }
 
 TEST_F(ProgramTest, MistakesHaveTheirExitCode) {
-  refused(train({"--out", "x", "--set", "optimizer.lr=1"}), 2, "optimizer.rate");
+  refused(train({"--out", "x", "--set", "optimizer.rat=1"}), 2, "optimizer.rate");
   refused(train({"--out", "x", "--set", "data=nowhere"}), 4, "nowhere");
   refused(train({"--out", "x", "--set", "input=32", "--set", "geometry=pictures"}), 4, "16x16");
   refused(train({"--out", "x", "--set", "geometry=auto"}), 4, "geometry: unknown");

@@ -53,7 +53,7 @@ TEST_F(TrainerTest, StoppedAtAnyStepAndResumedItEndsWithTheSameBytes) {
   const std::vector<std::string> dropout = {"backbone.name=r18", "backbone.dropout=0.3"};
   for (const auto& extra : {std::vector<std::string>{}, dropout}) {
     const std::string tag = extra.empty() ? "mbf" : "r18";
-    const int steps = extra.empty() ? 13 : 7;
+    const int steps = extra.empty() ? 13 : 8;
     run_training(request(tag, steps, extra), {});
     for (int stop : {1, 4, 5, 6}) {
       const std::string out = tag + std::to_string(stop);
