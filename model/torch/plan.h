@@ -16,7 +16,7 @@ struct Step {
   int input;              // node index
   int other = -1;         // kAdd: the second operand; kNorm: what is added after normalisation, if anything
   int prelu = -1;         // kNorm: the PReLU node applied after normalisation, if any
-  std::vector<int> dies;  // node indices whose values no later step reads
+  std::vector<int> dies = {};  // node indices whose values no later step reads
 };
 
 // A batch norm whose only reader is a PReLU or an addition is computed together with it. Of two such operands of one
