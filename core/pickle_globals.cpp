@@ -1,4 +1,5 @@
 // The globals a pickle may name: numpy arrays, their scalars and dtypes, and Python 2's ways to write bytes.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -77,8 +78,8 @@ void make_bytes(const PickleValue& arguments, Node& out, const Site& site) {
 }
 
 std::int64_t item_size(const std::string& dtype, const Site& site) {
-  const bool known = dtype.size() == 2 && std::strchr("buif", dtype[0]) && std::strchr("1248", dtype[1]);
-  if (!known)
+  static constexpr std::array kTypes = {"b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"};
+  if (std::find(kTypes.begin(), kTypes.end(), dtype) == kTypes.end())
     refuse(site.where, site.at, "array of a type that is not allowed", "b1, u1 … u8, i1 … i8, f2 … f8",
            dtype.substr(0, 20));
   return dtype[1] - '0';

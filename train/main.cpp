@@ -23,12 +23,12 @@ train::Judge make_judge(const std::string& entry) {
                               : source->pairs().empty() ? eval::all_trials(index)
                                                         : eval::stored_trials(*source, index);
   return [source, trials](engine::Engine& network) {
-    const std::vector<std::int64_t> rows = eval::needed_rows(trials);
-    const EmbeddingArchive archive = engine::embed(network, *source, {}, &rows);
+    const std::vector<std::int64_t> rows = trials.all ? std::vector<std::int64_t>() : eval::needed_rows(trials);
+    const EmbeddingArchive archive = engine::embed(network, *source, {}, trials.all ? nullptr : &rows);
     eval::VerifyOptions options;
     options.convention = trials.all ? eval::Convention::kFixedFmr : eval::Convention::kInsightface;
     options.plots = false;
-    const eval::Result result = eval::verify(archive, eval::remap(trials, rows), options);
+    const eval::Result result = eval::verify(archive, trials.all ? trials : eval::remap(trials, rows), options);
     train::Metrics metrics;
     for (const char* name : kMetrics) {
       const auto it = result.metrics.find(name);

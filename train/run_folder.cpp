@@ -50,6 +50,20 @@ std::int64_t json_step(const std::string& line) {
 
 bool is_run(const fs::path& path) { return fs::is_regular_file(path / "config.yaml") || fs::is_empty(path); }
 
+// A process killed while it replaced best/ leaves the old one beside it under a hidden name.
+void recover_best(const fs::path& run) {
+  std::vector<fs::path> hidden;
+  for (const auto& entry : fs::directory_iterator(run))
+    if (entry.path().filename().string().starts_with(".best.")) hidden.push_back(entry.path());
+  for (const fs::path& path : hidden) {
+    const bool whole = path.filename().string().starts_with(".best.old-");
+    if (whole && !fs::exists(run / "best"))
+      fs::rename(path, run / "best");
+    else
+      fs::remove_all(path);
+  }
+}
+
 nlohmann::json row_json(const LogRow& r) {
   return {{"step", r.step},
           {"epoch", r.epoch},
@@ -85,6 +99,7 @@ RunFolder::RunFolder(const fs::path& path, RunStart start, std::int64_t step, co
   fs::create_directories(path_ / "checkpoints", error);
   if (error) fail_environment({.what = "run folder cannot be made", .where = path_.string(), .got = error.message()});
   fs::remove(path_ / "DONE", error);
+  recover_best(path_);
 
   const fs::path provenance_file = path_ / "provenance.json";
   nlohmann::ordered_json provenance = {{"format", "likeness.provenance/1"},

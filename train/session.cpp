@@ -71,6 +71,15 @@ Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::Fa
                                           : "sums on the GPU run in any order"}};
 }
 
+// "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs": what logs call an entry of `validate`.
+std::string set_name(const std::string& entry) {
+  const std::size_t cut = entry.find('=');
+  fs::path set = fs::path(entry.substr(0, cut)).filename();
+  for (const char* extension : {".h5", ".faces", ".bin", ".rec"})
+    if (set.extension() == extension) set = set.stem();
+  return cut == std::string::npos ? set.string() : set.string() + "=" + fs::path(entry.substr(cut + 1)).stem().string();
+}
+
 // Random embeddings with the right contract.
 class NoiseEngine : public engine::Engine {
  public:
@@ -172,7 +181,7 @@ void Session::validate() {
   for (std::size_t i = 0; i < judges_.size(); ++i) {
     LiveEngine live(*model_, contract_);
     const Metrics metrics = judges_[i](live);
-    const std::string set = fs::path(recipe_.validate[i].substr(0, recipe_.validate[i].find('='))).stem().string();
+    const std::string set = set_name(recipe_.validate[i]);
     folder_->log_validation(progress.step, set, {metrics.begin(), metrics.end()});
     if (!metrics.empty() && !chosen) chosen = metrics.front().second;
     for (const auto& [name, value] : metrics) log_info(set + "  " + name + " " + std::to_string(value));

@@ -94,6 +94,8 @@ TEST(Pickle, ArraysAndScalarsOfNumpy) {
   // Bytes that do not fill the shape, and types that hold objects.
   refusal("cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tU\1btR(K\1(K\2K\3t"s + dtype +
           "I00\nU\4wxyztb."s);
+  refusal("cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(U\2f1I00\nI01\ntRU\1\1tR."s);  // no such type; read as f8,
+                                                                                           // 7 bytes too far
   refusal("cnumpy\ndtype\n(U\2O8K\0K\1tR."s);
 }
 

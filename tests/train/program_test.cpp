@@ -32,6 +32,17 @@ class ProgramTest : public testing::Test {
     options.cwd = dir_.path();
     return test::run_process("likeness-train", args, options);
   }
+  // Ten folds, each with one pair of the same person and one of two people.
+  static std::string pairs_csv() {
+    std::string csv = "a,b,label,fold\n";
+    for (int fold = 0; fold < 10; ++fold) {
+      const std::string person = "p" + std::to_string(10 + fold % 4), other = "p" + std::to_string(10 + (fold + 1) % 4);
+      const std::string a = std::to_string(fold % 5), b = std::to_string((fold + 1 + fold / 5) % 5);
+      csv += person + "/" + a + ".jpg," + person + "/" + b + ".jpg,1," + std::to_string(fold) + "\n";
+      csv += person + "/" + a + ".jpg," + other + "/" + b + ".jpg,0," + std::to_string(fold) + "\n";
+    }
+    return csv;
+  }
   void refused(const ProcessResult& r, int code, const std::string& word) {
     EXPECT_EQ(r.exit_code, code) << r.err;
     EXPECT_NE(r.err.find(word), std::string::npos) << r.err;
@@ -93,6 +104,25 @@ TEST_F(ProgramTest, JsonIsOneObjectAndTheShortFormIsRun) {
       0);
   for (const char* file : {"config.yaml", "provenance.json", "log.csv", "log.jsonl", "DONE"})
     EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
+}
+
+TEST_F(ProgramTest, ValidationWhileTrainingJudgesEveryPairOrAList) {
+  test::write_text(dir_ / "pairs.csv", pairs_csv());
+  const std::string entries = "validate=[faces, faces=pairs.csv]";
+  ASSERT_EQ(train({"--out", "run", "--set", entries, "--set", "validate_every=5"}).exit_code, 0);
+  std::istringstream lines(read_text_file(dir_ / "run/log.jsonl"));
+  std::vector<std::string> seen;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line);
+    if (json.at("kind") != "validation") continue;
+    seen.push_back(json.at("set").get<std::string>() + std::to_string(json.at("step").get<int>()));
+    EXPECT_GE(json.at("metrics").at("auc").get<double>(), 0) << line;
+    EXPECT_EQ(json.at("metrics").contains("accuracy"), json.at("set") == "faces=pairs") << line;
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"faces5", "faces=pairs5", "faces10", "faces=pairs10"}));
+  EXPECT_TRUE(fs::exists(dir_ / "run/best/model.safetensors"));
+  refused(train({"--out", "x", "--set", "validate=[nowhere.bin]"}), 4, "nowhere.bin");
+  EXPECT_FALSE(fs::exists(dir_ / "x"));
 }
 
 TEST_F(ProgramTest, AnExistingOutputNeedsForceOrResume) {

@@ -58,6 +58,23 @@ TEST(RunFolder, ResumeDropsLaterLinesAndKeepsEarlierOnes) {
   EXPECT_EQ(nlohmann::json::parse(read_text_file(run / "DONE")).at("step"), 200);
 }
 
+TEST(RunFolder, AKillWhileTheBestIsReplacedLosesNothing) {
+  test::TempDir dir;
+  const fs::path run = dir / "run";
+  { RunFolder folder(run, RunStart::kNew, 0, "seed: 1\n", {}); }
+  for (const char* name : {".best.old-12-3", ".best.partial-12-2"}) {
+    fs::create_directories(run / name);
+    test::write_text(run / name / "step", name);
+  }
+  { RunFolder folder(run, RunStart::kResume, 0, "seed: 1\n", {}); }
+  EXPECT_EQ(read_text_file(run / "best/step"), ".best.old-12-3");
+  fs::create_directories(run / ".best.old-12-4");
+  { RunFolder folder(run, RunStart::kResume, 0, "seed: 1\n", {}); }
+  EXPECT_EQ(read_text_file(run / "best/step"), ".best.old-12-3");
+  for (const auto& entry : fs::directory_iterator(run))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".best"));
+}
+
 TEST(RunFolder, AnExistingOutputIsRefused) {
   test::TempDir dir;
   const fs::path run = dir / "run", other = dir / "other";
