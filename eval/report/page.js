@@ -90,7 +90,7 @@
       const labels = rows.map(g => whereText(g.where));
       canvas.parentElement.style.height = `${Math.max(170, 70 + 42 * rows.length)}px`;
       // The axis serves the groups that are well known; the intervals of a group of three people may run out of it.
-      const known = rows.filter(g => g.metrics[metric].status === "ok");
+      const known = rows.filter(g => g.subjects >= 50);
       const reach = Math.max(...rows.map(g => g.metrics[metric].value), ...(known.length > 0 ? known : rows).map(g => g.metrics[metric].high), 0) * 1.08;
       const whiskers = {id: "whiskers", afterDatasetsDraw: chart => {
         const ctx = chart.ctx, x = chart.scales.x;

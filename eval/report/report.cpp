@@ -80,9 +80,10 @@ data cards(const Result& r) {
   };
   for (const auto& [name, label] : {std::pair{"accuracy", "accuracy"}, {"eer", "equal error rate"}, {"auc", "area under ROC"}, {"tar@fmr=1e-3", "true accepts at FMR 1e-3"}})
     if (const auto it = r.metrics.find(name); it != r.metrics.end()) add(label, name, it->second);
+  auto unknown = [](const GroupResult& g) { return std::any_of(g.where.begin(), g.where.end(), [](const auto& w) { return w.second == "unknown"; }); };
   std::vector<const GroupResult*> largest;
   for (const GroupResult& g : r.groups)
-    if (!g.reference && g.metrics.contains("fnmr") && g.metrics.at("fnmr").value) largest.push_back(&g);
+    if (!g.reference && !unknown(g) && g.metrics.contains("fnmr") && g.metrics.at("fnmr").value) largest.push_back(&g);
   std::stable_sort(largest.begin(), largest.end(), [](const auto* a, const auto* b) { return a->subjects > b->subjects; });
   for (std::size_t i = 0; i < largest.size() && i < 4; ++i) add("FNMR, " + where_text(largest[i]->where), "fnmr", largest[i]->metrics.at("fnmr"));
   return list;
