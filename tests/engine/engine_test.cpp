@@ -42,6 +42,16 @@ std::string foreign_onnx() {
   return bytes;
 }
 
+// The same with its batch fixed: the dimension "batch" (field 2, a text) becomes a number (field 1) of as many bytes.
+std::string fixed_batch_onnx(char batch) {
+  const std::string symbol = std::string("\x12\x05", 2) + "batch";
+  const std::string number{0x08, static_cast<char>(batch | 0x80), '\x80', '\x80', '\x80', '\x80', 0};
+  std::string bytes = foreign_onnx();
+  for (std::size_t at = bytes.find(symbol); at != std::string::npos; at = bytes.find(symbol))
+    bytes.replace(at, symbol.size(), number);
+  return bytes;
+}
+
 std::vector<float> noise(std::size_t n) {
   std::vector<float> v(n);
   Rng rng(5, Purpose::kTest);
@@ -98,6 +108,31 @@ std::vector<std::string> engines_here() {
 }
 INSTANTIATE_TEST_SUITE_P(Engines, EveryEngine, testing::ValuesIn(engines_here()),
                          [](const auto& p) { return p.param; });
+
+// Batches of 1 are freed where the graph allows it; larger ones are kept, and the last is padded.
+TEST(OpenEngine, AFixedBatchTakesAnyNumberOfPictures) {
+  const TempDir dir;
+  const model::TrainedModel m = small_model();
+  const std::vector<float> input = noise(7 * 3 * 32 * 32);
+  const std::vector<double> expected = model::Interpreter(m.graph, m.weights).run({input.begin(), input.end()}, 7);
+  for (char batch : {1, 3}) {
+    write_file(dir / "fixed.onnx", fixed_batch_onnx(batch));
+    ASSERT_EQ(model::onnx_info(dir / "fixed.onnx").input_shape[0], batch);
+    for (const char* name : {"openvino", "opencv"}) {
+      EngineOptions options = by_name(name);
+      options.preprocess = Preprocess::parse(kCenter);
+      options.geometry = "arcface";
+      options.threads = 2;
+      const std::unique_ptr<Engine> engine = open_engine(dir / "fixed.onnx", options);
+      for (std::int64_t n : {1, 2, 3, 7}) {
+        const std::vector<float> got =
+            engine->run({input.begin(), input.begin() + static_cast<std::ptrdiff_t>(n * 3 * 32 * 32)}, n);
+        ASSERT_EQ(got.size(), static_cast<std::size_t>(n) * 24) << name;
+        for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-4) << name << " " << n;
+      }
+    }
+  }
+}
 
 TEST(OpenEngine, NamesAreThoseItOpens) {
   EXPECT_EQ(engine_names(), engines_here());
