@@ -36,7 +36,7 @@ class ProgramTest : public testing::Test {
   static std::string pairs_csv() {
     std::string csv = "a,b,label,fold\n";
     for (int fold = 0; fold < 10; ++fold) {
-      const std::string person = "p" + std::to_string(10 + fold % 4), other = "p" + std::to_string(10 + (fold + 1) % 4);
+      const std::string person = test::person_name(fold % 4), other = test::person_name((fold + 1) % 4);
       const std::string a = std::to_string(fold % 5), b = std::to_string((fold + 1 + fold / 5) % 5);
       csv += person + "/" + a + ".jpg," + person + "/" + b + ".jpg,1," + std::to_string(fold) + "\n";
       csv += person + "/" + a + ".jpg," + other + "/" + b + ".jpg,0," + std::to_string(fold) + "\n";

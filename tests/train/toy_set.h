@@ -21,11 +21,13 @@ inline std::string read_text_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// <folder>/p00/0.jpg …: each person has a colour and a pattern of their own.
+inline std::string person_name(int p) { return std::string("p").append(std::to_string(10 + p)); }
+
+// <folder>/p10/0.jpg …: each person has a colour and a pattern of their own.
 inline std::filesystem::path make_toy_set(const std::filesystem::path& folder, int people = 4, int pictures = 5,
                                           int side = 16) {
   for (int p = 0; p < people; ++p) {
-    const std::filesystem::path person = folder / ("p" + std::to_string(10 + p));
+    const std::filesystem::path person = folder / person_name(p);
     std::filesystem::create_directories(person);
     for (int k = 0; k < pictures; ++k) {
       Rng own(7, Purpose::kTest, 0, static_cast<std::uint64_t>(p)),
