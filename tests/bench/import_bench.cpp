@@ -20,12 +20,12 @@ namespace fs = std::filesystem;
 
 constexpr int kPictures = 20000, kPerIdentity = 10, kSize = 64;
 
-// Pictures of noise on a slope: about 2.5 KB each, like 64x64 photographs.
+// Pictures of noise on a slope: about 2 KB each, like photographs of that size.
 std::vector<std::byte> picture(int i) {
   Rng rng(1, Purpose::kTest, 0, static_cast<std::uint64_t>(i));
   std::vector<std::uint8_t> rgb(std::size_t{kSize} * kSize * 3);
   for (std::size_t p = 0; p < rgb.size(); ++p)
-    rgb[p] = static_cast<std::uint8_t>(p / 3 % kSize * 2 + rng.next_u32() % 24);
+    rgb[p] = static_cast<std::uint8_t>(p / 3 % kSize * 2 + rng.next_u32() % 40);
   return data::encode_jpeg(rgb.data(), kSize, kSize, 88);
 }
 
