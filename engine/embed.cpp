@@ -22,18 +22,17 @@ FaceGeometry reading_geometry(const ModelContract& contract, const data::FaceSou
   const FaceGeometry stored = source.geometry();
   const FaceGeometry& wanted = contract.geometry;
   const bool same_size = stored.width == wanted.width && stored.height == wanted.height;
-  if (stored.same_as(wanted)) return wanted;
+  if (stored.same_as(wanted)) return wanted;  // also when neither knows its points
   if (wanted.points) {
     const bool landmarks =
         std::any_of(rows.begin(), rows.end(), [&](std::int64_t i) { return source.landmarks(i).has_value(); });
     if (stored.points || landmarks) return wanted;
   }
-  const bool neither_known = !wanted.points && !stored.points;
-  if (same_size && (neither_known || (assume_aligned && !stored.points))) return stored;
+  if (assume_aligned && same_size && !stored.points) return stored;
+  const char* hint = wanted.points ? "import the pictures with --points or --landmarks, so that they can be warped"
+                                   : "the model does not know where its faces stand, so nothing can be warped to it";
   fail_data({"these pictures are of another geometry than the model's", source.path().string(), wanted.describe(),
-             stored.describe(),
-             stored.points ? "train or export a model for this geometry"
-                           : "import the pictures with --points or --landmarks, so that they can be warped"});
+             stored.describe(), hint});
 }
 
 // Decoded pictures of rows [first, first+n) of the list.
