@@ -51,7 +51,7 @@ bool CsvReader::next_line(std::string& line) {
     at_ = end + 1;
     ++line_;
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) return true;
+    if (line.find_first_not_of(separator_ == ',' ? " \t" : " ") != std::string::npos) return true;
   }
   return false;
 }

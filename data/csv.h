@@ -9,7 +9,7 @@
 namespace likeness::data {
 
 // Reads row by row; a field may be quoted, with "" for a quote inside, but not run over several lines. A byte order
-// mark, carriage returns, spaces around fields and empty lines are ignored. Separator: comma, or tab if the header has
+// mark, carriage returns, spaces around fields and blank lines are ignored. Separator: comma, or tab if the header has
 // no comma.
 class CsvReader {
  public:

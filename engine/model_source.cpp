@@ -11,12 +11,7 @@
 namespace likeness::engine {
 namespace {
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    text += (i ? "," : "") + (shape[i] < 0 ? "any" : std::to_string(shape[i]));
-  return text + "]";
-}
+using model::shape_text;
 
 bool names_onnx(const std::filesystem::path& path) {
   return !std::filesystem::is_directory(path) && path.extension() != ".safetensors";

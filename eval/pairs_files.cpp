@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/progress.h"
+#include "data/csv.h"
 #include "eval/trials.h"
 
 namespace likeness::eval {
@@ -31,10 +32,8 @@ std::vector<Line> lines_of(const std::filesystem::path& path) {
 
 std::vector<std::string> split(const std::string& line, char separator) {
   std::vector<std::string> fields(1);
-  bool quoted = false;
   for (char c : line) {
-    if (c == '"' && separator == ',') quoted = !quoted;
-    else if (c == separator && !quoted) fields.emplace_back();
+    if (c == separator) fields.emplace_back();
     else fields.back() += c;
   }
   return fields;
@@ -105,28 +104,21 @@ bool read_label(std::string text, const std::string& where) {
   fail_data({"a pair's label cannot be read", where, "1 (same person) or 0 (different people)", text, ""});
 }
 
-Trials read_csv(const std::filesystem::path& path, const std::vector<Line>& lines, const SetIndex& set) {
+Trials read_csv(const std::filesystem::path& path, const std::string& header, const SetIndex& set) {
   Trials t;
   t.protocol = "csv pairs";
-  const auto head = split(lines.front().text, ',');
-  auto column = [&](std::initializer_list<const char*> names) -> std::size_t {
-    for (const char* name : names)
-      for (std::size_t c = 0; c < head.size(); ++c)
-        if (head[c] == name) return c;
-    return head.size();
-  };
-  const std::size_t a = column({"a"}), b = column({"b"}), label = column({"label", "same"}), fold = column({"fold"});
-  if (std::max({a, b, label}) >= head.size())
-    fail_data({"a list of pairs lacks a column", place(path, lines.front()), "a,b,label[,fold]", lines.front().text.substr(0, 80), ""});
-  for (std::size_t l = 1; l < lines.size(); ++l) {
-    const auto f = split(lines[l].text, ',');
-    const std::string where = place(path, lines[l]);
-    if (f.size() != head.size())
-      fail_data({"a pair cannot be read", where, std::to_string(head.size()) + " columns", std::to_string(f.size()), ""});
-    t.pairs.push_back({row_of(set, f[a], where), row_of(set, f[b], where), read_label(f[label], where)});
-    if (fold == head.size()) continue;
-    if (!is_number(f[fold])) fail_data({"a pair's fold cannot be read", where, "a whole number", f[fold], ""});
-    t.fold.push_back(static_cast<std::int32_t>(std::stol(f[fold])));
+  data::CsvReader table(path);
+  const int a = table.column("a"), b = table.column("b"), fold = table.column("fold");
+  const int label = table.column("label") >= 0 ? table.column("label") : table.column("same");
+  if (std::min({a, b, label}) < 0)
+    fail_data({"a list of pairs lacks a column", table.where(), "a,b,label[,fold]", header.substr(0, 80), ""});
+  for (std::vector<std::string> f; table.next(f);) {
+    const std::string where = table.where();
+    const auto field = [&f](int column) -> const std::string& { return f[static_cast<std::size_t>(column)]; };
+    t.pairs.push_back({row_of(set, field(a), where), row_of(set, field(b), where), read_label(field(label), where)});
+    if (fold < 0) continue;
+    if (!is_number(field(fold))) fail_data({"a pair's fold cannot be read", where, "a whole number", field(fold), ""});
+    t.fold.push_back(static_cast<std::int32_t>(std::stol(field(fold))));
   }
   return t;
 }
@@ -137,7 +129,7 @@ Trials read_trials(const std::filesystem::path& path, const SetIndex& set) {
   std::vector<Line> lines = lines_of(path);
   if (lines.empty()) fail_data({"no pairs left", path.string(), "a list of pairs", "an empty file", ""});
   const bool csv = lines.front().text.find(',') != std::string::npos;
-  Trials t = csv ? read_csv(path, lines, set) : read_pairs_txt(path, std::move(lines), set);
+  Trials t = csv ? read_csv(path, lines.front().text, set) : read_pairs_txt(path, std::move(lines), set);
   t.source = path.string();
   finish_trials(t, set);
   return t;

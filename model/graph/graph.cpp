@@ -28,7 +28,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i > 0) text += ',';
-    text += std::to_string(shape[i]);
+    text += shape[i] < 0 ? "any" : std::to_string(shape[i]);
   }
   return text += ']';
 }

@@ -37,7 +37,7 @@ struct Node {
 };
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape);  // 1 for a scalar
-std::string shape_text(const std::vector<std::int64_t>& shape);      // "[64,3,3,3]"
+std::string shape_text(const std::vector<std::int64_t>& shape);      // "[64,3,3,3]"; negative: "any"
 
 // Declares one tensor of the state dict, in arcface_torch's order.
 struct TensorSpec {

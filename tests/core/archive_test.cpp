@@ -10,6 +10,7 @@
 #include "core/hdf5.h"
 #include "core/scores.h"
 #include "tests/eval/support.h"
+#include "tests/support/errors.h"
 #include "tests/support/paths.h"
 #include "tests/support/process.h"
 
@@ -17,18 +18,7 @@ namespace likeness {
 namespace {
 
 using test::people;
-
-template <class F>
-std::string refused(const F& f, ErrorKind kind = ErrorKind::kData) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), kind) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was refused";
-  return "";
-}
+using test::refusal;
 
 TEST(EmbeddingFile, ComesBackEqual) {
   test::TempDir dir;
@@ -61,7 +51,7 @@ TEST(EmbeddingFile, ComesBackEqual) {
 TEST(EmbeddingFile, IsNotOverwrittenByAccident) {
   test::TempDir dir;
   people(2, 2, 4, .5).save(dir / "a.emb.h5", IfExists::kRefuse);
-  refused([&] { people(3, 2, 4, .5).save(dir / "a.emb.h5", IfExists::kRefuse); }, ErrorKind::kUsage);
+  refusal([&] { people(3, 2, 4, .5).save(dir / "a.emb.h5", IfExists::kRefuse); }, ErrorKind::kUsage);
   people(3, 2, 4, .5).save(dir / "a.emb.h5", IfExists::kReplace);
   EXPECT_EQ(EmbeddingArchive::load(dir / "a.emb.h5").size(), 6u);
 }
@@ -70,7 +60,7 @@ TEST(EmbeddingFile, NotFiniteIsNamedAndLeavesNoFile) {
   test::TempDir dir;
   EmbeddingArchive a = people(5, 3, 12, .5);
   a.embeddings[7 * 12 + 5] = std::numeric_limits<float>::quiet_NaN();
-  const std::string m = refused([&] { a.save(dir / "a.emb.h5", IfExists::kRefuse); });
+  const std::string m = refusal([&] { a.save(dir / "a.emb.h5", IfExists::kRefuse); });
   EXPECT_NE(m.find("row 7 (images/person_2/person_2_0002.jpg)"), std::string::npos) << m;
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
 }
@@ -82,10 +72,10 @@ TEST(EmbeddingFile, TruncatedAtAnyPlaceIsAnErrorNotACrash) {
   for (int tenth = 0; tenth < 10; ++tenth) {
     std::filesystem::copy_file(dir / "a.emb.h5", dir / "cut.emb.h5", std::filesystem::copy_options::overwrite_existing);
     std::filesystem::resize_file(dir / "cut.emb.h5", size * static_cast<std::uintmax_t>(tenth) / 10);
-    const std::string m = refused([&] { EmbeddingArchive::load(dir / "cut.emb.h5"); });
+    const std::string m = refusal([&] { EmbeddingArchive::load(dir / "cut.emb.h5"); });
     EXPECT_NE(m.find("cut.emb.h5"), std::string::npos) << m;
   }
-  refused([&] { EmbeddingArchive::load(dir / "missing.emb.h5"); });
+  refusal([&] { EmbeddingArchive::load(dir / "missing.emb.h5"); });
 }
 
 TEST(EmbeddingFile, DamagedColumnsAreNamed) {
@@ -100,7 +90,7 @@ TEST(EmbeddingFile, DamagedColumnsAreNamed) {
     f.write("embeddings", a.embeddings.data(), {6, 4});
     damage(f);
     f.close();
-    return refused([&] { EmbeddingArchive::load(dir / "d.emb.h5"); });
+    return refusal([&] { EmbeddingArchive::load(dir / "d.emb.h5"); });
   };
   EXPECT_NE(with([](h5::File&) {}).find("norms"), std::string::npos);
   EXPECT_NE(with([](h5::File& f) { f.write("norms", std::vector<float>(5)); }).find("norms"), std::string::npos);
@@ -171,13 +161,13 @@ TEST(ScoreFile, BadFilesAreNamed) {
   ScoreArchive a = some_scores();
   a.scores[1] = 1.5;
   a.save(dir / "a.scores.h5", IfExists::kRefuse);
-  EXPECT_NE(refused([&] { ScoreArchive::load(dir / "a.scores.h5"); }).find("pair 1"), std::string::npos);
+  EXPECT_NE(refusal([&] { ScoreArchive::load(dir / "a.scores.h5"); }).find("pair 1"), std::string::npos);
   a = some_scores();
   a.subject_b[3] = 2;
   a.save(dir / "a.scores.h5", IfExists::kReplace);
-  EXPECT_NE(refused([&] { ScoreArchive::load(dir / "a.scores.h5"); }).find("subject_b"), std::string::npos);
+  EXPECT_NE(refusal([&] { ScoreArchive::load(dir / "a.scores.h5"); }).find("subject_b"), std::string::npos);
   people(2, 2, 4, .5).save(dir / "a.emb.h5", IfExists::kRefuse);
-  EXPECT_NE(refused([&] { ScoreArchive::load(dir / "a.emb.h5"); }).find("likeness.embeddings"), std::string::npos);
+  EXPECT_NE(refusal([&] { ScoreArchive::load(dir / "a.emb.h5"); }).find("likeness.embeddings"), std::string::npos);
 }
 
 TEST(HashSubject, DependsOnKeyAndNameAndTheirBorder) {
@@ -186,7 +176,7 @@ TEST(HashSubject, DependsOnKeyAndNameAndTheirBorder) {
   EXPECT_NE(hash_subject("A", "key"), hash_subject("B", "key"));
   EXPECT_NE(hash_subject("A", "key"), hash_subject("A", "kez"));
   EXPECT_NE(hash_subject("bA", "key"), hash_subject("A", "keyb"));
-  refused([] { hash_subject("A", ""); }, ErrorKind::kUsage);
+  refusal([] { hash_subject("A", ""); }, ErrorKind::kUsage);
 }
 
 TEST(Attributes, CodesAndTexts) {
@@ -197,7 +187,7 @@ TEST(Attributes, CodesAndTexts) {
   EXPECT_EQ(c.text(1), "asian");
   EXPECT_EQ(c.text(2), "asian+black");
   for (int k = 2; k < 64; ++k) c.code_of(std::to_string(k));
-  refused([&] { c.code_of("one too many"); });
+  refusal([&] { c.code_of("one too many"); });
   EXPECT_EQ(c.code_of("black"), 2u);
   AttributeTable t;
   EXPECT_EQ(t.find("x"), nullptr);

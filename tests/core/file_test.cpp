@@ -11,27 +11,18 @@
 
 #include "core/error.h"
 #include "tests/core/file_size_limit.h"
+#include "tests/support/errors.h"
 #include "tests/support/paths.h"
 
 namespace likeness {
 namespace {
 
 namespace fs = std::filesystem;
+using test::error_of;
 using test::TempDir;
 
 std::size_t entries(const fs::path& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
-
-template <class F>
-Error error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorKind::kCheckFailed, {.what = "nothing was thrown"});
 }
 
 TEST(MappedFile, ShowsTheBytesAndSurvivesMoves) {

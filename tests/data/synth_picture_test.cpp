@@ -8,6 +8,7 @@
 #include "data/crop.h"
 #include "data/synth.h"
 #include "data/synth_face.h"
+#include "tests/support/errors.h"
 #include "tests/support/paths.h"
 
 namespace likeness::data {
@@ -27,16 +28,6 @@ double roughness(const Image& image) {
     sum += d * d;
   }
   return sum / double(image.pixels.size());
-}
-
-template <class Action>
-ErrorKind kind_of(Action action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.kind();
-  }
-  return ErrorKind::kCheckFailed;
 }
 
 // Draws the 24 people with and without the difference: `measure` of those it is planted on, and whether all others are
@@ -116,7 +107,7 @@ TEST(SynthPlanted, TextIsUnderstoodOrRefused) {
        {"", "gender", "gender=female", "gender=female:blur", "gender=female:blur=", "gender=female:blur=x",
         "gender=female:blur=1x", "gender=female:blur=-1", "gender=other:blur=1", "height=tall:blur=1",
         "gender=female:fog=1", "blur=1:gender=female", "gender=female:blur=nan", "gender=female:occlusion=2"})
-    EXPECT_EQ(kind_of([&] { synth::parse_planted(bad); }), ErrorKind::kUsage) << bad;
+    EXPECT_EQ(test::error_of([&] { synth::parse_planted(bad); }).kind(), ErrorKind::kUsage) << bad;
 }
 
 TEST(SynthGeometry, AlignedFacesLieOnTheTemplate) {

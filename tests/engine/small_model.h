@@ -12,6 +12,7 @@
 #include "data/crop.h"
 #include "data/face_source.h"
 #include "model/run_model.h"
+#include "tests/support/errors.h"
 
 namespace likeness::test {
 
@@ -51,17 +52,6 @@ inline std::string read_file(const std::filesystem::path& path) {
 
 inline void write_file(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
-}
-
-// The Error that `act` throws; fails loudly with std::logic_error when it throws none.
-template <class F>
-Error error_of(F act) {
-  try {
-    act();
-  } catch (const Error& e) {
-    return e;
-  }
-  throw std::logic_error("no error was thrown");
 }
 
 // Pictures held in memory: by default random ones, encoded as JPEG of quality 100, two to a person.

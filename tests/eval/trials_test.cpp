@@ -7,25 +7,17 @@
 
 #include "core/error.h"
 #include "tests/eval/support.h"
+#include "tests/support/errors.h"
 #include "tests/support/paths.h"
 
 namespace likeness::eval {
 namespace {
 
+using test::refusal;
+
 std::filesystem::path write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
   return path;
-}
-
-std::string message(const std::function<void()>& f, ErrorKind kind = ErrorKind::kData) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), kind) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was refused";
-  return "";
 }
 
 // LFW's layout: `folds` of `each` genuine and `each` impostor pairs over 20 people with 3 pictures.
@@ -68,31 +60,31 @@ TEST_F(TrialsTest, HeadersOfOtherViews) {
 TEST_F(TrialsTest, ACutFileIsNoticed) {
   std::string text = "10\t300\n" + lfw_lines(10, 300);
   text.resize(text.rfind('\n', text.size() - 2) + 1);
-  const std::string m = message([&] { read_trials(write(dir / "cut.txt", text), set); });
+  const std::string m = refusal([&] { read_trials(write(dir / "cut.txt", text), set); });
   EXPECT_NE(m.find("6,000"), std::string::npos) << m;
   EXPECT_NE(m.find("5,999"), std::string::npos) << m;
 }
 
 TEST_F(TrialsTest, MissingPicturesAreNamedWithTheirLine) {
-  const std::string m = message([&] { read_trials(write(dir / "p.txt", "person_1\t1\t2\nperson_1\t1\tperson_77\t1\n"), set); });
+  const std::string m = refusal([&] { read_trials(write(dir / "p.txt", "person_1\t1\t2\nperson_1\t1\tperson_77\t1\n"), set); });
   EXPECT_NE(m.find("p.txt, line 2"), std::string::npos) << m;
   EXPECT_NE(m.find("person_77_0001"), std::string::npos) << m;
 }
 
 TEST_F(TrialsTest, MalformedLinesAreNamed) {
   for (const char* bad : {"person_1\t1\n", "person_1\tx\t2\n", "person_1 1 2 3 4\n", "person_1\t1\tperson_2\tq\n"}) {
-    const std::string m = message([&] { read_trials(write(dir / "p.txt", std::string("person_1\t1\t2\n") + bad), set); });
+    const std::string m = refusal([&] { read_trials(write(dir / "p.txt", std::string("person_1\t1\t2\n") + bad), set); });
     EXPECT_NE(m.find("line 2"), std::string::npos) << m;
   }
 }
 
 TEST_F(TrialsTest, NoPairsLeft) {
   for (const char* empty : {"", "\n\n", "a,b,label\n"}) {
-    const std::string m = message([&] { read_trials(write(dir / "e.txt", empty), set); });
+    const std::string m = refusal([&] { read_trials(write(dir / "e.txt", empty), set); });
     EXPECT_NE(m.find("no pairs left"), std::string::npos) << m;
   }
-  message([&] { read_trials(write(dir / "one.txt", "person_1\t1\t2\nperson_2\t1\t2\n"), set); });
-  message([&] { read_trials(dir / "not-there.txt", set); });
+  refusal([&] { read_trials(write(dir / "one.txt", "person_1\t1\t2\nperson_2\t1\t2\n"), set); });
+  refusal([&] { read_trials(dir / "not-there.txt", set); });
 }
 
 TEST_F(TrialsTest, CsvInAnyShapeOfName) {
@@ -111,11 +103,11 @@ TEST_F(TrialsTest, CsvInAnyShapeOfName) {
 }
 
 TEST_F(TrialsTest, CsvMistakes) {
-  const std::string m = message([&] { read_trials(write(dir / "p.csv", "x,y,label\n1,2,1\n"), set); });
+  const std::string m = refusal([&] { read_trials(write(dir / "p.csv", "x,y,label\n1,2,1\n"), set); });
   EXPECT_NE(m.find("a,b,label"), std::string::npos) << m;
-  message([&] { read_trials(write(dir / "p.csv", "a,b,label\nperson_1_0001,person_1_0002,maybe\n"), set); });
-  message([&] { read_trials(write(dir / "p.csv", "a,b,label\nperson_1_0001,person_1_0002\n"), set); });
-  message([&] { read_trials(write(dir / "p.csv", "a,b,label,fold\nperson_1_0001,person_1_0002,1,x\n"), set); });
+  refusal([&] { read_trials(write(dir / "p.csv", "a,b,label\nperson_1_0001,person_1_0002,maybe\n"), set); });
+  refusal([&] { read_trials(write(dir / "p.csv", "a,b,label\nperson_1_0001,person_1_0002\n"), set); });
+  refusal([&] { read_trials(write(dir / "p.csv", "a,b,label,fold\nperson_1_0001,person_1_0002,1,x\n"), set); });
 }
 
 TEST_F(TrialsTest, AmbiguousNamesNeedTheirFolder) {
@@ -132,11 +124,11 @@ TEST_F(TrialsTest, AmbiguousNamesNeedTheirFolder) {
 TEST_F(TrialsTest, AllPairsNeedTwoPeopleAndTwoPicturesOfOne) {
   EXPECT_TRUE(all_trials(set).all);
   const EmbeddingArchive single = test::people(5, 1, 8, .5), one = test::people(1, 5, 8, .5);
-  message([&] { all_trials(SetIndex::of(single)); });
-  message([&] { all_trials(SetIndex::of(one)); });
+  refusal([&] { all_trials(SetIndex::of(single)); });
+  refusal([&] { all_trials(SetIndex::of(one)); });
   EmbeddingArchive unknown = archive;
   unknown.subjects[4] = -1;
-  const std::string m = message([&] { all_trials(SetIndex::of(unknown)); });
+  const std::string m = refusal([&] { all_trials(SetIndex::of(unknown)); });
   EXPECT_NE(m.find(unknown.keys[4]), std::string::npos) << m;
 }
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "data/crop.h"
+#include "tests/support/errors.h"
 
 namespace likeness::test {
 
@@ -47,16 +48,6 @@ inline std::filesystem::path make_toy_set(const std::filesystem::path& folder, i
 inline std::string toy_recipe(const std::filesystem::path& data, int steps) {
   return "data: " + data.string() + "\ngeometry: unknown\ninput: 16\nbatch: 4\nsteps: " + std::to_string(steps) +
          "\nbackbone: {name: mbf, embedding: 16}\nhead: {scale: 16}\nlog_every: 2\n";
-}
-
-template <class F>
-Error error_of(F act) {
-  try {
-    act();
-  } catch (const Error& e) {
-    return e;
-  }
-  throw std::logic_error("no error was thrown");
 }
 
 }  // namespace likeness::test

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "train/head/hd.h"
+#include "core/host_device.h"
 
 namespace likeness::train {
 

@@ -4,11 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__CUDACC__)
-#define LIKENESS_INLINE_HD __host__ __device__ __forceinline__
-#else
-#define LIKENESS_INLINE_HD inline __attribute__((always_inline))
-#endif
+#include "core/host_device.h"
 
 namespace likeness::model::kernel {
 
