@@ -1,6 +1,7 @@
 # LibTorch from the Python wheel unpacked by scripts/setup.sh, as two imported targets:
 #   likeness::torch       torch_cpu, c10 and the headers: all that programs link
 #   likeness::torch_cuda  the CUDA half, for the loadable module only (needs scripts/setup.sh --gpu to run, not to link)
+# at::parallel_for is a header: without -fopenmp it runs on one thread. PyTorch's own libgomp serves us too, so there is one.
 # PyTorch's own package file insists on a CUDA toolkit, and fails with C++20 on CMake 3.25.
 set(LibTorch_ROOT ${LIKENESS_DEPS}/torch)
 find_path(LibTorch_INCLUDE torch/csrc/api/include/torch/torch.h PATHS ${LibTorch_ROOT}/include NO_DEFAULT_PATH)
@@ -20,7 +21,8 @@ if(LibTorch_FOUND AND NOT TARGET likeness::torch)
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE};${LibTorch_INCLUDE}/torch/csrc/api/include"
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE};${LibTorch_INCLUDE}/torch/csrc/api/include"
     INTERFACE_COMPILE_DEFINITIONS "USE_C10D_GLOO;USE_DISTRIBUTED"
-    INTERFACE_LINK_LIBRARIES "likeness::c10;Threads::Threads"
+    INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>"
+    INTERFACE_LINK_LIBRARIES "likeness::c10;${LibTorch_ROOT}/lib/libgomp.so.1;Threads::Threads"
     INTERFACE_LINK_OPTIONS "-Wl,-rpath-link,${LibTorch_ROOT}/lib;-Wl,-rpath-link,${nvidia_libs}")
   if(EXISTS ${LibTorch_ROOT}/lib/libtorch_cuda.so)
     add_library(likeness::torch_cuda UNKNOWN IMPORTED)
