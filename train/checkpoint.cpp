@@ -116,6 +116,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c) {
                             {"seconds", p.seconds},
                             {"loss", p.loss},
                             {"best_step", p.best_step},
+                            {"rate_factor", p.rate_factor},
                             {"settings", c.settings},
                             {"data_digest", c.data_digest},
                             {"files", files}};
@@ -147,7 +148,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
                   .seconds = state.at("seconds"),
                   .loss = state.at("loss"),
                   .best = {},
-                  .best_step = state.at("best_step")};
+                  .best_step = state.at("best_step"),
+                  .rate_factor = state.value("rate_factor", 1.0)};
     if (!state.at("best").is_null()) c.progress.best = state.at("best").get<double>();
     c.settings = state.at("settings").get<std::map<std::string, std::string>>();
     c.data_digest = state.at("data_digest");
@@ -168,6 +170,12 @@ std::optional<fs::path> newest_checkpoint(const fs::path& run) {
   const auto all = checkpoints_of(run);
   if (all.empty()) return std::nullopt;
   return all.back().second;
+}
+
+std::vector<fs::path> all_checkpoints(const fs::path& run) {
+  std::vector<fs::path> paths;
+  for (const auto& [step, path] : checkpoints_of(run)) paths.push_back(path);
+  return paths;
 }
 
 void prune_checkpoints(const fs::path& run, std::int64_t keep) {

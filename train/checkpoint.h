@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/graph/weights.h"
 #include "model/run_model.h"
@@ -21,6 +22,7 @@ struct Progressed {
   double loss = 0;                  // of the last log line
   std::optional<double> best = {};  // the best first metric of the validations so far
   std::int64_t best_step = 0;
+  double rate_factor = 1;  // on the learning rate; below 1 after going back to a checkpoint (recipe's guard)
 };
 
 struct Checkpoint {
@@ -50,6 +52,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder);
 
 // <run>/checkpoints/step-N with the largest N; nothing if there is none.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
+// All of <run>/checkpoints, oldest first.
+std::vector<std::filesystem::path> all_checkpoints(const std::filesystem::path& run);
 // Removes all but the `keep` newest, and what a killed save left.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep);
 

@@ -43,14 +43,19 @@ bool Meters::flush(LogRow* row) {
   return true;
 }
 
-void Meters::refuse_non_finite(std::size_t i, double loss, double norm) const {
+std::string Meters::names(const std::int64_t* index, std::int64_t batch) const {
+  constexpr std::int64_t kShown = 8;
   std::string names;
-  const std::size_t shown = std::min<std::size_t>(pictures_[i].size(), 8);
-  for (std::size_t k = 0; k < shown; ++k) names += (k ? ", " : "") + picture_(pictures_[i][k]);
-  if (shown < pictures_[i].size()) names += ", … (" + std::to_string(pictures_[i].size()) + " pictures)";
+  for (std::int64_t k = 0; k < std::min(batch, kShown); ++k) names += (k ? ", " : "") + picture_(index[k]);
+  return batch > kShown ? names + ", … (" + std::to_string(batch) + " pictures)" : names;
+}
+
+void Meters::refuse_non_finite(std::size_t i, double loss, double norm) const {
+  const std::vector<std::int64_t>& p = pictures_[i];
   fail_data({.what = "training diverged: " + std::string(std::isfinite(loss) ? "the gradient" : "the loss") +
                      " is not finite",
-             .where = "step " + std::to_string(first_step_ + static_cast<std::int64_t>(i)) + ", pictures " + names,
+             .where = "step " + std::to_string(first_step_ + static_cast<std::int64_t>(i)) + ", pictures " +
+                      names(p.data(), static_cast<std::int64_t>(p.size())),
              .expected = "finite numbers",
              .got = "loss " + std::to_string(loss) + ", gradient norm " + std::to_string(norm),
              .hint = "lower optimizer.rate, or add schedule.warmup; checkpoints written so far are sound"});

@@ -16,9 +16,10 @@ namespace likeness::train {
 
 // What one step gives: scalars on the device.
 struct StepMeters {
-  at::Tensor loss;           // mean over the batch
-  at::Tensor gradient_norm;  // of the backbone, before clipping
+  at::Tensor loss = {};           // mean over the batch
+  at::Tensor gradient_norm = {};  // of the backbone, before clipping
   double rate = 0;
+  bool skipped = false;  // loss or gradient was not finite: the backbone did not move
 };
 
 class Meters {
@@ -29,6 +30,8 @@ class Meters {
   // Means since the last call; reads the device once. kData naming the first step whose loss or gradient is not finite,
   // and its pictures. Nothing to do without steps: returns false.
   bool flush(LogRow* row);
+  // "record 17, record 3, … (64 pictures)".
+  std::string names(const std::int64_t* index, std::int64_t batch) const;
   // Time spent validating and saving is not training.
   void restart_clock() { since_ = std::chrono::steady_clock::now(); }
 

@@ -1,6 +1,10 @@
 #include "train/recipe.h"
 
-#include <fmt/format.h>
+#include <array>
+#include <charconv>
+#include <type_traits>
+
+#include "train/head/loss.h"
 
 namespace likeness::train {
 namespace {
@@ -9,8 +13,6 @@ const std::map<std::string, GeometryChoice> kGeometries = {{"auto", GeometryChoi
                                                            {"pictures", GeometryChoice::kPictures},
                                                            {"arcface", GeometryChoice::kArcface},
                                                            {"unknown", GeometryChoice::kUnknown}};
-const std::map<std::string, PastPi> kPastPi = {
-    {"continue", PastPi::kContinue}, {"linear", PastPi::kLinear}, {"mirror", PastPi::kMirror}};
 const std::map<std::string, ScheduleKind> kSchedules = {{"constant", ScheduleKind::kConstant},
                                                         {"polynomial", ScheduleKind::kPolynomial},
                                                         {"step", ScheduleKind::kStep},
@@ -23,33 +25,68 @@ T choose(Config& config, const std::string& key, const std::string& fallback, co
   return table.at(config.get_choice(key, fallback, names));
 }
 
-void read_head(Config& config, Recipe& r) {
-  r.loss = config.get_choice("head.loss", "cosface", {"arcface", "combined", "cosface"});
-  r.margin.scale = config.get_double("head.scale", r.loss == "cosface" ? 32 : 64, 1e-3, 1e4);
-  if (r.loss == "combined") {
-    const std::vector<double> m = config.get_doubles("head.margins", {1, 0.3, 0.2});
-    if (m.size() != 3 || m[0] <= 0)
-      config.fail("head.margins", "three numbers m1 > 0, m2, m3", fmt::format("{} numbers", m.size()));
-    r.margin.m1 = m[0], r.margin.m2 = m[1], r.margin.m3 = m[2];
+// Shortest text that reads back as the same number. Not through fmt: this file sees PyTorch's copy of it.
+template <typename T>
+std::string text(const T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return value ? "true" : "false";
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    std::array<char, 40> out;
+    return {out.data(), std::to_chars(out.data(), out.data() + out.size(), value).ptr};
   } else {
-    const double margin = config.get_double("head.margin", r.loss == "cosface" ? 0.2 : 0.5, 0, 1.5);
-    (r.loss == "cosface" ? r.margin.m3 : r.margin.m2) = margin;
+    return value;
   }
-  const bool exact = config.get_choice("head.gradient", "exact", {"exact", "straight_through"}) == "exact";
-  r.margin.gradient = exact ? MarginGradient::kExact : MarginGradient::kStraightThrough;
-  r.margin.past_pi = choose(config, "head.past_pi", r.margin.m1 == 1 ? "linear" : "mirror", kPastPi);
-  if (r.margin.past_pi == PastPi::kLinear && r.margin.m1 != 1)
-    config.fail("head.past_pi", "mirror or continue where m1 is not 1", "linear");
+}
+
+double read_loss_key(Config& config, const LossKey& key, double fallback) {
+  if (key.choices.empty()) return config.get_double("head." + key.name, fallback, key.low, key.high);
+  const std::string chosen =
+      config.get_choice("head." + key.name, key.choices[static_cast<std::size_t>(fallback)], key.choices);
+  return static_cast<double>(std::find(key.choices.begin(), key.choices.end(), chosen) - key.choices.begin());
+}
+
+void read_head(Config& config, Recipe& r) {
+  std::vector<std::string> names;
+  for (const LossEntry* entry : loss_table()) names.push_back(entry->name);
+  r.loss.name = config.get_choice("head.loss", "cosface", names);
+  for (const auto* keys : {&common_loss_keys(), &loss_entry(r.loss.name).keys})
+    for (const LossKey& key : *keys) r.loss.values[key.name] = read_loss_key(config, key, key.fallback);
+  if (r.loss.at("filter") > 0 && loss_entry(r.loss.name).make(r.loss)->others().kind != OthersKind::kPlain)
+    config.fail("head.filter", "0 with " + r.loss.name + ", which has a rule of its own for the other classes",
+                text(r.loss.at("filter")));
   r.head_std = config.get_double("head.init_std", 0.01, 1e-6, 10);
+  r.sub_centers = config.get_int("head.sub_centers", 1, 1, 64);
+  r.sample_rate = config.get_double("head.sample_rate", 1, 0, 1);
+  r.sparse = config.get_choice("head.update", "dense", {"dense", "sparse"}) == "sparse";
+  r.head_keep_bytes = config.get_int("head.keep_megabytes", 1024, 0) << 20;
+  r.cap_reported_loss = config.get_choice("head.report", "exact", {"exact", "insightface"}) == "insightface";
 }
 
 void read_optimizer(Config& config, Recipe& r) {
-  r.rate = config.get_double("optimizer.rate", 0.05, 0, 1e3);
-  r.momentum = config.get_double("optimizer.momentum", 0.9, 0, 1);
-  r.nesterov = config.get_bool("optimizer.nesterov", false);
-  r.weight_decay = config.get_double("optimizer.weight_decay", 5e-4, 0, 1);
+  const bool adamw = config.get_choice("optimizer.kind", "sgd", {"adamw", "sgd"}) == "adamw";
+  r.rate = config.get_double("optimizer.rate", adamw ? 1e-3 : 0.05, 0, 1e3);
+  r.weight_decay = config.get_double("optimizer.weight_decay", adamw ? 0.1 : 5e-4, 0, 1);
+  if (adamw) {
+    r.optimizer.kind = RowRuleKind::kAdamW;
+    r.optimizer.beta1 = config.get_double("optimizer.beta1", 0.9, 0, 1);
+    r.optimizer.beta2 = config.get_double("optimizer.beta2", 0.999, 0, 1);
+    r.optimizer.epsilon = config.get_double("optimizer.epsilon", 1e-8, 0, 1);
+  } else {
+    r.optimizer.momentum = config.get_double("optimizer.momentum", 0.9, 0, 1);
+    r.optimizer.nesterov = config.get_bool("optimizer.nesterov", false);
+  }
+  for (const std::string& entry : config.get_strings("optimizer.rates", {})) {
+    const std::size_t cut = entry.find('=');
+    char* end = nullptr;
+    const double factor = cut == std::string::npos ? -1 : std::strtod(entry.c_str() + cut + 1, &end);
+    if (cut == std::string::npos || *end != '\0' || !(factor >= 0))
+      config.fail("optimizer.rates", "PATTERN=FACTOR, as \"conv_sep.*=0.1\"", entry);
+    r.rates.emplace_back(entry.substr(0, cut), factor);
+  }
+  r.freeze = config.get_strings("optimizer.freeze", {});
   r.decay_everything = config.get_choice("optimizer.decay", "everything", {"everything", "matrices"}) == "everything";
   r.clip = config.get_double("optimizer.clip", 5, 0);
+  r.clip_value = config.get_double("optimizer.clip_value", 0, 0);
 
   r.schedule.kind = choose(config, "schedule.kind", "polynomial", kSchedules);
   r.schedule.power = config.get_double("schedule.power", 2, 0, 100);
@@ -84,10 +121,17 @@ Recipe read_recipe(Config& config) {
   r.epochs = config.get_double("epochs", 5, 0, 1e6);
   r.steps = config.get_int("steps", -1, -1);
   r.batch = config.get_int("batch", 64, 2, 1 << 20);
+  r.accumulate = config.get_int("accumulate", 1, 1, 1 << 16);
+  if (r.accumulate > 1 && r.sparse)
+    config.fail("accumulate", "1 with head.update sparse: a gradient collected over batches is dense",
+                text(r.accumulate));
   r.flip = config.get_double("flip", 0.5, 0, 1);
   r.precision = config.get_choice("precision", "f32", {"bf16", "f32"});
   read_optimizer(config, r);
 
+  r.guard_skips = config.get_int("guard.skips", 3, 0);
+  r.guard_rollbacks = config.get_int("guard.rollbacks", 2, 0);
+  r.guard_slower = config.get_double("guard.slower", 0.5, 1e-3, 1);
   r.log_every = config.get_int("log_every", 50, 1);
   r.checkpoint_every = config.get_int("checkpoint_every", 0, 0);
   r.keep = config.get_int("keep", 3, 1);
@@ -101,23 +145,32 @@ Recipe read_recipe(Config& config) {
 
 std::map<std::string, std::string> Recipe::settings() const {
   std::map<std::string, std::string> s;
-  const auto put = [&s](const std::string& key, const auto& value) { s[key] = fmt::format("{}", value); };
-  put("seed", seed), put("batch", batch), put("flip", flip), put("precision", precision);
+  const auto put = [&s](const std::string& key, const auto& value) { s[key] = text(value); };
+  put("seed", seed), put("batch", batch), put("accumulate", accumulate), put("flip", flip), put("precision", precision);
   put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding),
       put("backbone.dropout", backbone.dropout);
   put("input", backbone.input);
-  put("head.loss", loss), put("head.scale", margin.scale), put("head.init_std", head_std);
-  put("head.margins", fmt::format("{}, {}, {}", margin.m1, margin.m2, margin.m3));
-  put("head.gradient", static_cast<int>(margin.gradient)), put("head.past_pi", static_cast<int>(margin.past_pi));
-  put("optimizer.rate", rate), put("optimizer.momentum", momentum), put("optimizer.nesterov", nesterov);
+  put("head.loss", loss.name), put("head.init_std", head_std);
+  for (const auto& [key, value] : loss.values) put("head." + key, value);
+  put("head.sub_centers", sub_centers), put("head.sample_rate", sample_rate), put("head.sparse", sparse);
+  put("head.keep_bytes", head_keep_bytes);
+  put("optimizer.kind", static_cast<int>(optimizer.kind)), put("optimizer.rate", rate);
+  put("optimizer.momentum", optimizer.momentum), put("optimizer.nesterov", optimizer.nesterov);
+  put("optimizer.beta1", optimizer.beta1), put("optimizer.beta2", optimizer.beta2),
+      put("optimizer.epsilon", optimizer.epsilon);
   put("optimizer.weight_decay", weight_decay), put("optimizer.decay", decay_everything), put("optimizer.clip", clip);
+  put("optimizer.clip_value", clip_value);
+  std::string groups;
+  for (const auto& [pattern, factor] : rates) groups += pattern + "=" + text(factor) + " ";
+  for (const std::string& pattern : freeze) groups += pattern + "=frozen ";
+  put("optimizer.groups", groups);
   put("schedule.kind", static_cast<int>(schedule.kind)), put("steps", schedule.total),
       put("schedule.warmup", schedule.warmup);
   put("schedule.warmup_start", schedule.warmup_start), put("schedule.power", schedule.power),
       put("schedule.final", schedule.final);
   put("schedule.gamma", schedule.gamma), put("schedule.insightface", schedule.insightface);
   std::string steps_text;
-  for (std::int64_t m : schedule.milestones) steps_text += fmt::format("{} ", m);
+  for (std::int64_t m : schedule.milestones) steps_text += text(m) + " ";
   put("schedule.milestones", steps_text);
   return s;
 }

@@ -8,7 +8,8 @@
 
 #include "core/config.h"
 #include "model/graph/backbones.h"
-#include "train/head/margin.h"
+#include "train/head/loss_options.h"
+#include "train/optim/row_rule.h"
 #include "train/optim/schedule.h"
 
 namespace likeness::train {
@@ -28,24 +29,35 @@ struct Recipe {
 
   model::BackboneOptions backbone;  // its `input` is filled in once the set is open
   std::string init;                 // weights to start from; "" for the backbone's own initialisation
-  std::string loss = "cosface";     // cosface, arcface, combined
-  Margin margin;
+  LossOptions loss;
   double head_std = 0.01;
+  std::int64_t sub_centers = 1;
+  double sample_rate = 1;
+  bool sparse = false;
+  std::int64_t head_keep_bytes = std::int64_t{1} << 30;
+  bool cap_reported_loss = false;
 
   double epochs = 5;        // ignored where steps is given
   std::int64_t steps = -1;  // -1: epochs; 0: write the untrained network
   std::int64_t batch = 64;
+  std::int64_t accumulate = 1;  // batches per step
   double flip = 0.5;
   std::string precision = "f32";  // f32, bf16
 
+  OptimizerOptions optimizer;
   double rate = 0.05;
-  double momentum = 0.9;
-  bool nesterov = false;
   double weight_decay = 5e-4;
-  bool decay_everything = true;    // false: norm layers, biases and PReLU slopes are left out
-  double clip = 5;                 // 0: no clipping
-  Schedule schedule;               // `total` is filled in once the set is open
-  std::vector<double> milestones;  // in epochs, for schedule.kind step
+  bool decay_everything = true;                       // false: norm layers, biases and PReLU slopes are left out
+  std::vector<std::pair<std::string, double>> rates;  // factors on the rate by pattern
+  std::vector<std::string> freeze;                    // patterns of parameters that are not trained
+  double clip = 5;                                    // 0: no clipping
+  double clip_value = 0;                              // 0: none
+  Schedule schedule;                                  // `total` is filled in once the set is open
+  std::vector<double> milestones;                     // in epochs, for schedule.kind step
+
+  std::int64_t guard_skips = 3;      // steps in a row that may be skipped because loss or gradient is not finite
+  std::int64_t guard_rollbacks = 2;  // times a run goes back to its newest checkpoint after more
+  double guard_slower = 0.5;         // factor on the rate each time it does
 
   std::int64_t log_every = 50;
   std::int64_t checkpoint_every = 0;  // 0: at the end of every epoch

@@ -14,6 +14,7 @@
 #include "train/device.h"
 #include "train/input_geometry.h"
 #include "train/live_engine.h"
+#include "train/rehearsal.h"
 #include "train/trainer.h"
 #include "train/training_set.h"
 
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 
 // What the set decides: class count, geometry, steps.
 void complete_recipe(Recipe& r, const data::FaceSource& source, const FaceGeometry& geometry) {
-  const std::int64_t per_epoch = source.size() / r.batch;
+  const std::int64_t per_epoch = source.size() / r.batch / r.accumulate;  // steps
   r.backbone.input = geometry.width;
   r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
   for (double epoch : r.milestones)
@@ -71,33 +72,6 @@ Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::Fa
                                           : "sums on the GPU run in any order"}};
 }
 
-// "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs": what logs call an entry of `validate`.
-std::string set_name(const std::string& entry) {
-  const std::size_t cut = entry.find('=');
-  fs::path set = fs::path(entry.substr(0, cut)).filename();
-  for (const char* extension : {".h5", ".faces", ".bin", ".rec"})
-    if (set.extension() == extension) set = set.stem();
-  return cut == std::string::npos ? set.string() : set.string() + "=" + fs::path(entry.substr(cut + 1)).stem().string();
-}
-
-// Random embeddings with the right contract.
-class NoiseEngine : public engine::Engine {
- public:
-  explicit NoiseEngine(ModelContract contract) : contract_(std::move(contract)) {}
-  std::string name() const override { return "noise"; }
-  const ModelContract& contract() const override { return contract_; }
-  std::vector<float> run(const std::vector<float>&, std::int64_t n) override {
-    std::vector<float> out(static_cast<std::size_t>(n * contract_.dimension));
-    Rng rng(0, Purpose::kTest, 0, calls_++);
-    for (float& value : out) value = static_cast<float>(rng.normal());
-    return out;
-  }
-
- private:
-  ModelContract contract_;
-  std::uint64_t calls_ = 0;
-};
-
 // Everything one run owns while it trains.
 class Session {
  public:
@@ -105,7 +79,11 @@ class Session {
   TrainOutcome run();
 
  private:
+  void begin();  // network, head and trainer as they start
   void resume();
+  void restore(const fs::path& checkpoint);
+  bool roll_back(int times, const Diverged& why);
+  void train_on(data::Loader& loader);
   void validate();
   void save();
   model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
@@ -147,13 +125,22 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
     judges_.back()(rehearsal);
   }
 
+  begin();
+}
+
+void Session::begin() {
   const model::Graph graph = model::build_backbone(recipe_.backbone);
   model_ = std::make_unique<model::TorchModel>(graph, model::initial_weights(graph, recipe_.seed), at::kFloat);
   if (!recipe_.init.empty()) model_->load(model::load_model(recipe_.init).weights, recipe_.init);
   if (recipe_.precision == "bf16") model_->set_bf16(true);
   head_ = std::make_unique<Classifier>(ClassifierOptions{.classes = source_->identities(),
                                                          .dimension = recipe_.backbone.embedding,
-                                                         .margin = recipe_.margin,
+                                                         .loss = recipe_.loss,
+                                                         .sub_centers = recipe_.sub_centers,
+                                                         .sample_rate = recipe_.sample_rate,
+                                                         .sparse = recipe_.sparse,
+                                                         .keep_bytes = recipe_.head_keep_bytes,
+                                                         .cap_reported_loss = recipe_.cap_reported_loss,
                                                          .init_std = recipe_.head_std,
                                                          .seed = recipe_.seed},
                                        at::kFloat);
@@ -165,13 +152,40 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
 void Session::resume() {
   const auto folder = newest_checkpoint(out_);
   if (!folder) return;
-  const Checkpoint c = load_checkpoint(*folder);
-  check_same_run(c, recipe_, *source_, *folder);
-  model_->load(c.model.weights, folder->string());
-  trainer_->load(c.head, c.optimizer, folder->string());
+  restore(*folder);
+  resumed_from_ = trainer_->progress().step;
+  log_info("resuming " + out_.string() + " after step " + format_count(static_cast<std::uint64_t>(resumed_from_)));
+}
+
+void Session::restore(const fs::path& checkpoint) {
+  const Checkpoint c = load_checkpoint(checkpoint);
+  check_same_run(c, recipe_, *source_, checkpoint);
+  model_->load(c.model.weights, checkpoint.string());
+  trainer_->load(c.head, c.optimizer, checkpoint.string());
   trainer_->progress() = c.progress;
-  resumed_from_ = c.progress.step;
-  log_info("resuming " + out_.string() + " after step " + format_count(static_cast<std::uint64_t>(c.progress.step)));
+}
+
+// Back to the newest checkpoint, the next time to the one before it, and at last to the start, at a lower rate. What
+// lies after it belongs to a path that is given up. False when the recipe allows no more of it.
+bool Session::roll_back(int times, const Diverged& why) {
+  if (times > recipe_.guard_rollbacks) return false;
+  const std::vector<fs::path> saved = all_checkpoints(out_);
+  const double factor = trainer_->progress().rate_factor * recipe_.guard_slower;
+  const auto back = static_cast<std::size_t>(times);
+  if (back <= saved.size())
+    restore(saved[saved.size() - back]);
+  else
+    begin();
+  trainer_->progress().rate_factor = factor;
+  for (std::size_t i = saved.size() - std::min(back - 1, saved.size()); i < saved.size(); ++i) fs::remove_all(saved[i]);
+  folder_.reset();
+  folder_ = std::make_unique<RunFolder>(out_, RunStart::kResume, trainer_->progress().step, resolved_,
+                                        facts_of(request_, recipe_, *source_, device_, threads_));
+  char rate[32];
+  std::snprintf(rate, sizeof rate, "%.3g", factor);
+  log_warn(why.parts().what + ", " + why.parts().where + "; going back to step " +
+           std::to_string(trainer_->progress().step) + " with the learning rate times " + rate);
+  return true;
 }
 
 void Session::validate() {
@@ -207,6 +221,30 @@ void Session::save() {
   prune_checkpoints(out_, recipe_.keep);
 }
 
+void Session::train_on(data::Loader& loader) {
+  Meters meters([this](std::int64_t i) { return source_->key(i); });
+  const std::int64_t left = recipe_.schedule.total - trainer_->progress().step;
+  Progress progress("train", static_cast<std::uint64_t>(left * recipe_.batch * recipe_.accumulate), "pictures");
+  TrainerHooks hooks;
+  hooks.progress = [&progress](std::int64_t pictures) { progress.add(static_cast<std::uint64_t>(pictures)); };
+  hooks.log = [this, &progress](const LogRow& row) {
+    folder_->log(row);
+    char text[80];
+    std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss,
+                  row.rate);
+    progress.note(text);
+  };
+  hooks.validate = [this] { validate(); };
+  hooks.checkpoint = [this] { save(); };
+  hooks.warn = [](const std::string& message) { log_warn(message); };
+  trainer_->run(loader, contract_.preprocess, meters,
+                {.log_every = recipe_.log_every,
+                 .validate_every = recipe_.validate_every,
+                 .checkpoint_every = recipe_.checkpoint_every},
+                hooks);
+  progress.finish();
+}
+
 TrainOutcome Session::run() {
   if (request_.start == RunStart::kResume) resume();
   const std::int64_t begin = trainer_->progress().step, total = recipe_.schedule.total;
@@ -222,33 +260,25 @@ TrainOutcome Session::run() {
       .flip = recipe_.flip,
       .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
       .allocate = {}};
-  data::Loader loader(*source_, options, trainer_->progress().epoch, trainer_->progress().position);
-  model_->seed_dropout(recipe_.seed, begin);
-  Meters meters([this](std::int64_t i) { return source_->key(i); });
-  {
-    Progress progress("train", static_cast<std::uint64_t>((total - begin) * recipe_.batch), "pictures");
-    TrainerHooks hooks;
-    hooks.progress = [&progress](std::int64_t pictures) { progress.add(static_cast<std::uint64_t>(pictures)); };
-    hooks.log = [this, &progress](const LogRow& row) {
-      folder_->log(row);
-      char text[80];
-      std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss,
-                    row.rate);
-      progress.note(text);
-    };
-    hooks.validate = [this] { validate(); };
-    hooks.checkpoint = [this] { save(); };
-    trainer_->run(loader, contract_.preprocess, meters,
-                  {.log_every = recipe_.log_every,
-                   .validate_every = recipe_.validate_every,
-                   .checkpoint_every = recipe_.checkpoint_every},
-                  hooks);
-    progress.finish();
+  std::int64_t bad = 0;
+  std::string first_bad;
+  for (int times = 1;; ++times) {
+    data::Loader loader(*source_, options, trainer_->progress().epoch, trainer_->progress().position);
+    model_->seed_dropout(recipe_.seed, trainer_->progress().step);
+    try {
+      train_on(loader);
+    } catch (const Diverged& e) {
+      if (!roll_back(times, e)) throw;
+      continue;
+    }
+    bad = loader.bad_count();
+    if (bad > 0) first_bad = loader.bad_list().front();
+    break;
   }
   if (begin == 0 && total == 0) save();  // steps: 0 is the untrained network, for comparison
-  if (loader.bad_count() > 0)
-    log_warn(format_count(static_cast<std::uint64_t>(loader.bad_count())) +
-             " pictures could not be read and were skipped; the first: " + loader.bad_list().front());
+  if (bad > 0)
+    log_warn(format_count(static_cast<std::uint64_t>(bad)) +
+             " pictures could not be read and were skipped; the first: " + first_bad);
   folder_->done(trainer_->last());
   const Progressed& p = trainer_->progress();
   return {

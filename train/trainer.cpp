@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/signals.h"
 
@@ -17,30 +19,80 @@ std::vector<double> as_vector(const std::array<double, 3>& a) { return {a.begin(
 Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device)
     : model_(model),
       head_(head),
+      accumulate_(recipe.accumulate),
       schedule_(recipe.schedule),
+      allowed_skips_(recipe.guard_skips),
       base_rate_(recipe.rate),
+      weight_decay_(recipe.weight_decay),
       clip_(recipe.clip),
+      clip_value_(recipe.clip_value),
       device_(device) {
-  std::vector<Parameter> parameters;
-  for (const auto& [name, tensor] : model.parameters()) {
-    const bool decays = recipe.decay_everything || tensor.dim() > 1;
-    parameters.push_back({.name = name, .value = tensor, .weight_decay = decays ? recipe.weight_decay : 0, .rate = 1});
-    backbone_.push_back(tensor);
-  }
-  parameters.push_back({.name = "head", .value = head.weight(), .weight_decay = recipe.weight_decay, .rate = 1});
-  optimizer_ = std::make_unique<Sgd>(std::move(parameters),
-                                     SgdOptions{.momentum = recipe.momentum, .nesterov = recipe.nesterov});
+  std::vector<Parameter> parameters = group_parameters(model.parameters(), {.weight_decay = recipe.weight_decay,
+                                                                            .decay_everything = recipe.decay_everything,
+                                                                            .rates = recipe.rates,
+                                                                            .freeze = recipe.freeze});
+  for (const Parameter& p : parameters) backbone_.push_back(p.value);
+  optimizer_ = std::make_unique<Optimizer>(std::move(parameters), recipe.optimizer);
+  head.make_buffers(row_rule(recipe.optimizer, 0, 0, 0).buffers());
 }
 
-StepMeters Trainer::step(const at::Tensor& images, const at::Tensor& labels) {
-  const double rate = base_rate_ * schedule_factor(schedule_, progress_.step);
-  const at::Tensor embeddings = model_.forward(images);
-  const at::Tensor loss = head_.loss(embeddings, labels);
-  loss.backward();
-  const at::Tensor norm = clip_gradient_norm(backbone_, clip_);  // the head is not clipped, as in the reference
-  optimizer_->step(rate);
+StepMeters Trainer::step(const MicroBatch& batch) {
+  return step(1, [&] { return batch; });
+}
+
+StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& next) {
+  const double rate = base_rate_ * progress_.rate_factor * schedule_factor(schedule_, progress_.step);
+  const RowRule rule = row_rule(optimizer_->options(), rate, weight_decay_, progress_.step);
+  const bool guarded = device_.is_cpu();  // reading a number back from a GPU would make it wait
+  if (guarded) model_.remember_statistics();
+  if (count > 1 && !head_gradient_.defined()) head_gradient_ = at::empty_like(head_.weight());
+  if (count > 1) head_gradient_.zero_();
+  StepMeters meters{.rate = rate};
+  bool finite = true;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const MicroBatch batch = next();
+    if (!finite) continue;  // the order of the pictures does not depend on what became of them
+    const at::Tensor embeddings = model_.forward(batch.images);
+    // Alone, the centres move at once; several batches collect their gradient.
+    const HeadStep head = head_.step(embeddings, batch.labels, progress_.step, count == 1 ? &rule : nullptr,
+                                     count == 1 ? nullptr : &head_gradient_, 1.0 / static_cast<double>(count));
+    finite = head.finite;
+    if (finite) embeddings.backward(head.embeddings);
+    const at::Tensor share = head.loss / static_cast<double>(count);
+    meters.loss = meters.loss.defined() ? meters.loss + share : share;
+  }
+  if (finite) {
+    if (clip_value_ > 0) clip_gradient_value(backbone_, clip_value_);
+    meters.gradient_norm = clip_gradient_norm(backbone_, clip_);  // the head is not clipped, as in the reference
+  } else {
+    meters.gradient_norm = at::full_like(meters.loss, NAN);
+  }
+  meters.skipped = guarded && !(finite && std::isfinite(meters.gradient_norm.item<double>()));
+  if (meters.skipped) {
+    for (const at::Tensor& p : backbone_) at::Tensor(p).mutable_grad().reset();
+    model_.restore_statistics();
+  } else {
+    if (count > 1) head_.apply(rule, head_gradient_);
+    optimizer_->step(rate, progress_.step);
+  }
   ++progress_.step;
-  return {.loss = loss.detach(), .gradient_norm = norm, .rate = rate};
+  return meters;
+}
+
+void Trainer::skipped(const at::Tensor& images, const std::vector<std::int64_t>& pictures, const Meters& meters,
+                      const TrainerHooks& hooks) {
+  const std::string layer = model_.first_non_finite(images);
+  const ErrorParts parts{
+      .what = "training diverged: loss or gradient is not finite" + (layer.empty() ? "" : ", first in " + layer),
+      .where = "step " + std::to_string(progress_.step) + ", pictures " +
+               meters.names(pictures.data(), static_cast<std::int64_t>(pictures.size())),
+      .expected = "finite numbers",
+      .got = "NaN or infinity in " + std::to_string(skips_ + 1) + " steps in a row",
+      .hint = "lower optimizer.rate, or add schedule.warmup; checkpoints written so far are sound"};
+  if (++skips_ > allowed_skips_) throw Diverged(ErrorKind::kData, parts);
+  if (hooks.warn)
+    hooks.warn("step skipped: loss or gradient is not finite" + (layer.empty() ? "" : ", first in " + layer) + "; " +
+               parts.where);
 }
 
 void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
@@ -50,24 +102,36 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
   const std::int64_t height = model_.graph().input_height, width = model_.graph().input_width;
   const std::int64_t per_epoch = loader.batches_per_epoch();
   row_ = {.step = progress_.step,
-          .epoch = static_cast<double>(progress_.step) / static_cast<double>(per_epoch),
+          .epoch = static_cast<double>(progress_.step * accumulate_) / static_cast<double>(per_epoch),
           .loss = progress_.loss,
           .seconds = progress_.seconds};
+  skips_ = 0;
   model_.train(true);
   meters.restart_clock();
   while (progress_.step < schedule_.total) {
     // ---- training section: no I/O, no number read back ------------------------------------------------------------
-    const data::Batch& batch = loader.next();
-    const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte).to(device_);
-    const at::Tensor labels = at::from_blob(batch.labels, {batch.size}, at::kLong).to(device_);
-    const at::Tensor images = model::normalise_pixels(pixels, mean, std, preprocess.order == "bgr", dtype);
-    const StepMeters result = step(images, labels);
-    meters.add(progress_.step, result, batch.index, batch.size);
+    std::vector<std::int64_t> pictures;
+    MicroBatch current;
+    const StepMeters result = step(accumulate_, [&] {
+      const data::Batch& batch = loader.next();
+      const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte).to(device_);
+      current = {.images = model::normalise_pixels(pixels, mean, std, preprocess.order == "bgr", dtype),
+                 .labels = at::from_blob(batch.labels, {batch.size}, at::kLong)};
+      pictures.insert(pictures.end(), batch.index, batch.index + batch.size);
+      progress_.epoch = batch.epoch + (batch.position + 1) / per_epoch;
+      progress_.position = (batch.position + 1) % per_epoch;
+      return current;
+    });
     // ---- end of the training section ------------------------------------------------------------------------------
-    progress_.epoch = batch.epoch + (batch.position + 1) / per_epoch;
-    progress_.position = (batch.position + 1) % per_epoch;
-    row_.epoch = static_cast<double>(progress_.step) / static_cast<double>(per_epoch);
-    if (hooks.progress) hooks.progress(batch.size);
+    const auto seen = static_cast<std::int64_t>(pictures.size());
+    if (result.skipped) {
+      skipped(current.images, pictures, meters, hooks);
+    } else {
+      skips_ = 0;
+      meters.add(progress_.step, result, pictures.data(), seen);
+    }
+    row_.epoch = static_cast<double>(progress_.step * accumulate_) / static_cast<double>(per_epoch);
+    if (hooks.progress) hooks.progress(seen);
 
     const bool last = progress_.step == schedule_.total, stop = stop_signal() != 0;
     const bool validate = due(progress_.step, pace.validate_every) || last,

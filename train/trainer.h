@@ -6,17 +6,23 @@
 #include <functional>
 #include <memory>
 
+#include "core/error.h"
 #include "core/preprocess.h"
 #include "data/loader.h"
 #include "model/torch/module.h"
 #include "train/checkpoint.h"
 #include "train/head/classifier.h"
 #include "train/meters.h"
+#include "train/optim/optimizer.h"
 #include "train/optim/schedule.h"
-#include "train/optim/sgd.h"
 #include "train/recipe.h"
 
 namespace likeness::train {
+
+// images [B,3,H,W] preprocessed, in the model's dtype; labels [B] i64 on the CPU.
+struct MicroBatch {
+  at::Tensor images, labels;
+};
 
 // What happens between steps; every member may be empty. Called on the training thread.
 struct TrainerHooks {
@@ -24,6 +30,13 @@ struct TrainerHooks {
   std::function<void(const LogRow&)> log;               // every log_every steps, and at the end
   std::function<void()> validate;                       // every validate_every steps, and at the end
   std::function<void()> checkpoint;                     // every checkpoint_every steps, at a signal, and at the end
+  std::function<void(const std::string&)> warn;         // a step was skipped, and why
+};
+
+// Too many steps in a row could not be taken: the caller goes back to a checkpoint, or gives up with what it says.
+class Diverged : public Error {
+ public:
+  using Error::Error;
 };
 
 // When the hooks are called, in steps; 0 for only at the end.
@@ -36,12 +49,15 @@ class Trainer {
  public:
   Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device);
 
-  // One step. images [B,3,H,W] preprocessed, in the model's dtype; labels [B] i64. Nothing is read back from the
-  // device.
-  StepMeters step(const at::Tensor& images, const at::Tensor& labels);
+  // One step on `count` micro-batches, which `next` hands out one after the other: their mean gradient, as one batch of
+  // all of them would give (batch norm sees each alone). Nothing is read back from a GPU.
+  StepMeters step(std::int64_t count, const std::function<MicroBatch()>& next);
+  StepMeters step(const MicroBatch& batch);
 
   // Trains until progress().step is the schedule's total. Throws Interrupted after a checkpoint when a signal asked to
-  // stop; kData when loss or gradient is not finite (no checkpoint is written then).
+  // stop. A step whose loss or gradient is not finite is skipped with a warning that names layer and pictures; more
+  // than recipe.guard_skips in a row throw Diverged (kData). On a GPU, where nothing is read back between log lines,
+  // the first such step throws it.
   void run(data::Loader& loader, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
            const TrainerHooks& hooks);
 
@@ -54,12 +70,17 @@ class Trainer {
 
  private:
   void flush(Meters& meters, const TrainerHooks& hooks);
+  void skipped(const at::Tensor& images, const std::vector<std::int64_t>& pictures, const Meters& meters,
+               const TrainerHooks& hooks);
   model::TorchModel& model_;
   Classifier& head_;
   std::vector<at::Tensor> backbone_;
-  std::unique_ptr<Sgd> optimizer_;
+  at::Tensor head_gradient_;  // where micro-batches collect it
+  std::int64_t accumulate_;
+  std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
-  double base_rate_, clip_;
+  std::int64_t allowed_skips_, skips_ = 0;
+  double base_rate_, weight_decay_, clip_, clip_value_;
   at::Device device_;
   Progressed progress_;
   LogRow row_;

@@ -8,6 +8,9 @@
 namespace likeness::train {
 namespace {
 
+// What the optimizer keeps for every tensor, in its order: SGD the first, AdamW both.
+constexpr const char* kBuffers[] = {"momentum/", "second/"};
+
 // Copies `stored` into `target`, whatever the target's device.
 void put(const model::WeightTensor& stored, at::Tensor target, const std::string& where) {
   if (at::IntArrayRef(stored.shape) != target.sizes())
@@ -34,30 +37,32 @@ const model::WeightTensor& find(const model::Weights& weights, const std::string
 }  // namespace
 
 void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
-  const std::int64_t classes = head_.weight().size(0);
-  const std::map<std::string, std::string> shape = {{"classes", std::to_string(classes)},
-                                                    {"dimension", std::to_string(head_.weight().size(1))}};
-  head->metadata = optimizer->metadata = shape;
-  head->tensors[row_range("weight", 0, classes)] = model::from_tensor(head_.weight());
-  for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
-    const std::string& name = optimizer_->parameters()[i].name;
-    const std::string key = name == "head" ? row_range("momentum/head", 0, classes) : "momentum/" + name;
-    optimizer->tensors[key] = model::from_tensor(optimizer_->buffers()[i]);
+  const std::int64_t rows = head_.weight().size(0);
+  head->metadata = optimizer->metadata = {{"classes", std::to_string(head_.options().classes)},
+                                          {"sub_centers", std::to_string(head_.options().sub_centers)},
+                                          {"dimension", std::to_string(head_.weight().size(1))}};
+  head->tensors[row_range("weight", 0, rows)] = model::from_tensor(head_.weight());
+  for (const auto& [name, value] : head_.loss().state()) head->tensors["loss/" + name] = model::from_tensor(value);
+  for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
+    for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i)
+      optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name] =
+          model::from_tensor(optimizer_->buffers()[k][i]);
+    optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", 0, rows)] = model::from_tensor(head_.buffers()[k]);
   }
 }
 
 void Trainer::load(const model::Weights& head, const model::Weights& optimizer, const std::string& where) {
-  const std::int64_t classes = head_.weight().size(0), dimension = head_.weight().size(1);
-  put(join_rows(head, "weight", classes, dimension, where + "/head.safetensors"), head_.weight(),
-      where + "/head.safetensors");
+  const std::int64_t rows = head_.weight().size(0), dimension = head_.weight().size(1);
+  const std::string head_file = where + "/head.safetensors";
+  put(join_rows(head, "weight", rows, dimension, head_file), head_.weight(), head_file);
+  for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
   const std::string file = where + "/optimizer.safetensors";
-  for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
-    const std::string& name = optimizer_->parameters()[i].name;
-    at::Tensor& buffer = optimizer_->buffers()[i];
-    if (name == "head")
-      put(join_rows(optimizer, "momentum/head", classes, dimension, file), buffer, file);
-    else
-      put(find(optimizer, "momentum/" + name, file), buffer, file + ", " + name);
+  for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
+    for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
+      const std::string& name = optimizer_->parameters()[i].name;
+      put(find(optimizer, kBuffers[k] + name, file), optimizer_->buffers()[k][i], file + ", " + name);
+    }
+    put(join_rows(optimizer, std::string(kBuffers[k]) + "head", rows, dimension, file), head_.buffers()[k], file);
   }
 }
 

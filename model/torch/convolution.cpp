@@ -55,7 +55,7 @@ at::Tensor without_bias(const at::Tensor& x, const at::Tensor& weight, const Con
 }  // namespace
 
 bool bf16_is_native() {
-  static const bool native = kernel::multiplies_bf16();
+  static const bool native = multiplies_bf16();
   return native;
 }
 

@@ -24,6 +24,8 @@ struct TorchModel::State {
   bool training = true, bf16 = false;
   std::uint64_t dropout_seed = 0;
   std::int64_t step = 0;
+  std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // a running statistic, and its remembered value
+  std::map<std::string, std::int64_t> remembered_counters;
 
   const at::Tensor& tensor(const Node& node, const char* what) const { return tensors.at(node.prefix + "." + what); }
   at::Tensor run(const Step& step, const std::vector<at::Tensor>& values);
@@ -134,6 +136,44 @@ void TorchModel::set_bf16(bool on) {
 void TorchModel::seed_dropout(std::uint64_t seed, std::int64_t step) {
   state_->dropout_seed = seed;
   state_->step = step;
+}
+
+void TorchModel::remember_statistics() {
+  State& s = *state_;
+  const at::NoGradGuard no_grad;
+  if (s.statistics.empty())
+    for (const TensorSpec& spec : s.graph.tensors)
+      if (!spec.parameter && !spec.integer) s.statistics.emplace_back(s.tensors.at(spec.name), at::Tensor());
+  for (auto& [now, then] : s.statistics) then.defined() ? (void)then.copy_(now) : (void)(then = now.clone());
+  s.remembered_counters = s.counters;
+}
+
+void TorchModel::restore_statistics() {
+  State& s = *state_;
+  const at::NoGradGuard no_grad;
+  for (auto& [now, then] : s.statistics) now.copy_(then);
+  s.counters = s.remembered_counters;
+}
+
+std::string TorchModel::first_non_finite(const at::Tensor& images) {
+  State& s = *state_;
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : s.tensors)
+    if (!at::isfinite(tensor).all().item<bool>()) return "parameter " + name;
+  remember_statistics();
+  std::string found;
+  std::vector<at::Tensor> values(s.graph.nodes.size());
+  values[0] = images;
+  if (s.bf16) values[0] = values[0].to(at::kBFloat16);
+  for (const Step& step : s.plan) {
+    values[step.output] = s.run(step, values);
+    if (!at::isfinite(values[step.output]).all().item<bool>()) {
+      found = "output of " + s.graph.nodes[step.output].prefix;
+      break;
+    }
+  }
+  restore_statistics();
+  return found;
 }
 
 const Graph& TorchModel::graph() const { return state_->graph; }

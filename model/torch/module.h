@@ -45,6 +45,14 @@ class TorchModel {
   // forward in training mode advances `step` by one.
   void seed_dropout(std::uint64_t seed, std::int64_t step);
 
+  // A step that is thrown away leaves no trace: restore puts running statistics and counters back to where remember
+  // found them.
+  void remember_statistics();
+  void restore_statistics();
+  // Which parameter or which node's output is the first that holds NaN or infinity for these images, in words for a
+  // message; "" if none does. Evaluates the network once more, in the mode it is in, and leaves no trace.
+  std::string first_non_finite(const at::Tensor& images);
+
   const Graph& graph() const;
   // Trainable parameters in state dict order, frozen ones left out. The tensors keep their identity for the module's
   // life: load() and to() change what is in them.

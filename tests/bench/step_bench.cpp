@@ -21,7 +21,7 @@
 #include "model/torch/allocator.h"
 #include "model/torch/module.h"
 #include "train/head/classifier.h"
-#include "train/optim/sgd.h"
+#include "train/optim/optimizer.h"
 
 namespace likeness {
 namespace {
@@ -43,7 +43,7 @@ std::string name_of(const Setup& s) {
 struct Step {
   Step(const Setup& s, at::ScalarType dtype)
       : model(make_model(s, dtype)),
-        head({.classes = kClasses, .dimension = 512, .margin = {.scale = 64, .m2 = 0.5}}, dtype),
+        head({.classes = kClasses, .dimension = 512, .loss = {"arcface"}}, dtype),
         generator(at::detail::createCPUGenerator(7)) {
     model->set_bf16(s.bf16 && dtype == at::kFloat);
     images = at::randn({s.batch, 3, s.side, s.side}, generator, at::kFloat)
@@ -55,8 +55,7 @@ struct Step {
       parameters.push_back({.name = name, .value = tensor, .weight_decay = 5e-4});
       backbone.push_back(tensor);
     }
-    parameters.push_back({.name = "head", .value = head.weight(), .weight_decay = 5e-4});
-    sgd = std::make_unique<train::Sgd>(std::move(parameters), train::SgdOptions{});
+    optimizer = std::make_unique<train::Optimizer>(std::move(parameters), train::OptimizerOptions{});
   }
   static std::unique_ptr<model::TorchModel> make_model(const Setup& s, at::ScalarType dtype) {
     const model::Graph graph = model::build_backbone({.name = s.network, .input = s.side});
@@ -73,7 +72,7 @@ struct Step {
   at::Generator generator;
   at::Tensor images, labels;
   std::vector<at::Tensor> backbone;
-  std::unique_ptr<train::Sgd> sgd;
+  std::unique_ptr<train::Optimizer> optimizer;
 };
 
 double cosine(const at::Tensor& a, const at::Tensor& b) {
@@ -86,8 +85,8 @@ void check(Setup setup) {
   setup.batch = 4;
   Step got(setup, at::kFloat), want(setup, at::kDouble);
   const at::Tensor embeddings = got.model->forward(got.images), reference = want.model->forward(want.images);
-  got.head.loss(embeddings, got.labels).backward();
-  want.head.loss(reference, want.labels).backward();
+  embeddings.backward(got.head.step(embeddings, got.labels, 0, nullptr).embeddings);
+  reference.backward(want.head.step(reference, want.labels, 0, nullptr).embeddings);
   const double forward = 1 - cosine(embeddings, reference), backward = 1 - cosine(got.gradients(), want.gradients());
   const double forward_limit = setup.bf16 ? 1e-2 : 1e-8, backward_limit = setup.bf16 ? 2e-1 : 1e-5;
   std::fprintf(stderr, "%s: 1 - cosine to f64: embeddings %.1e, gradients %.1e\n", name_of(setup).c_str(), forward,
@@ -108,12 +107,13 @@ void run(benchmark::State& state, const Setup& setup) {
     const auto t0 = Clock::now();
     const at::Tensor embeddings = s.model->forward(s.images);
     const auto t1 = Clock::now();
-    const at::Tensor loss = s.head.loss(embeddings, s.labels);
+    const train::RowRule rule{.rate = 0.02, .weight_decay = 5e-4, .momentum = 0.9};
+    const train::HeadStep head = s.head.step(embeddings, s.labels, 0, &rule);  // with the centres' update
     const auto t2 = Clock::now();
-    loss.backward();
+    embeddings.backward(head.embeddings);
     const auto t3 = Clock::now();
     train::clip_gradient_norm(s.backbone, 5);
-    s.sgd->step(0.02);
+    s.optimizer->step(0.02, 0);
     const auto t4 = Clock::now();
     const Clock::time_point at[5] = {t0, t1, t2, t3, t4};
     for (int i = 0; i < 4; ++i) phases[i] += std::chrono::duration<double, std::milli>(at[i + 1] - at[i]).count();

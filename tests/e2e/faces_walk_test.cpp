@@ -49,11 +49,13 @@ TEST_F(FacesWalk, AForeignNetworkScoresWhatItsMakersMeasured) {
   const auto& d = dir().path();
   if (!std::filesystem::exists(dir() / "lfw.faces.h5"))
     likeness_in(d, {"data", "import", root_ + "/lfw", "lfw.faces.h5", "--landmarks", root_ + "/lfw/landmarks.csv"});
-  for (const auto& [flip, expected] : {std::pair{"sum", 0.9922}, std::pair{"none", 0.9913}}) {
+  // Its makers measured 99.22 and 99.13 %. Ten folds of 600 pairs make every accuracy a count of 6,000: 5,953 and 5,948
+  // are the only ones that round to these; 0.15 points are 9 pairs.
+  for (const auto& [flip, expected] : {std::pair{"sum", 5953}, std::pair{"none", 5948}}) {
     likeness_in(d, {"eval", "verify", root_ + "/third-party/mobilefacenet-128d.onnx", "lfw.faces.h5", "--pairs", root_ + "/lfw/pairs.txt", "--convention",
                     "insightface", "--flip", flip, "--preprocess", "mean=123.675,116.28,103.53;std=58.395,57.12,57.375;order=rgb", "--geometry",
                     "arcface", "--out", std::string(flip) + ".json"});
-    EXPECT_NEAR(accuracy(std::string(flip) + ".json"), expected, 0.0015) << flip;
+    EXPECT_NEAR(std::lround(6000 * accuracy(std::string(flip) + ".json")), expected, 9) << flip;
   }
   likeness_in(d, {"eval", "verify", root_ + "/third-party/mobilefacenet-128d.onnx", "lfw.faces.h5", "--pairs", root_ + "/lfw/pairs.txt"}, 2);
 }

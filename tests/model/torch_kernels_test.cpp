@@ -10,7 +10,6 @@ namespace likeness::model {
 namespace {
 
 using kernel::BF16;
-using kernel::Isa;
 using test::drawn;
 
 const char* name_of(Isa isa) { return isa == Isa::kBaseline ? "baseline" : isa == Isa::kAvx2 ? "avx2" : "avx512"; }
@@ -124,7 +123,7 @@ void check_group_loops(Isa isa, bool twin, int taps, std::int64_t channels) {
 class EveryIsa : public testing::TestWithParam<Isa> {};
 
 TEST_P(EveryIsa, EqualsPlainLoops) {
-  if (!kernel::supported(GetParam())) GTEST_SKIP() << "this CPU lacks " << name_of(GetParam());
+  if (!supported(GetParam())) GTEST_SKIP() << "this CPU lacks " << name_of(GetParam());
   for (const std::int64_t channels : {1, 2, 13, 127, 300}) {
     for (const std::int64_t rows : {1, 7, 150}) {
       check_norm_loops<float>(GetParam(), rows, channels);
@@ -145,7 +144,7 @@ TEST_P(EveryIsa, EqualsPlainLoops) {
 }
 
 TEST_P(EveryIsa, RoundsToBf16AsPyTorchDoes) {
-  if (!kernel::supported(GetParam())) GTEST_SKIP() << "this CPU lacks " << name_of(GetParam());
+  if (!supported(GetParam())) GTEST_SKIP() << "this CPU lacks " << name_of(GetParam());
   std::vector<float> values;
   for (std::uint64_t bits = 0; bits < (1ull << 32);
        bits += 65521 * 13) {  // all exponents, infinities and not-a-numbers among them

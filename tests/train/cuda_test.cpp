@@ -7,7 +7,6 @@
 #include "train/device.h"
 #include "train/dist/group.h"
 #include "train/head/classifier.h"
-#include "train/head/margin_softmax.h"
 
 namespace likeness::train {
 namespace {
@@ -19,33 +18,22 @@ class Cuda : public testing::Test {
   }
 };
 
-TEST_F(Cuda, MarginSoftmaxEqualsTheCpus) {
-  const std::int64_t batch = 37, classes = 4099;
-  const at::Tensor labels = (at::arange(batch, at::kLong) * 97) % classes;
-  const at::Tensor cosines =
-      at::sin(at::arange(batch * classes, at::kDouble)).reshape({batch, classes}) * 1.001;  // some past +-1
-  for (const Margin& m : {Margin{.scale = 32, .m3 = .2}, Margin{.scale = 64, .m2 = .5},
-                          Margin{.scale = 16, .m1 = 1.3, .m2 = .1, .m3 = .1, .past_pi = PastPi::kMirror}})
-    for (auto [dtype, tolerance] : {std::pair{at::kDouble, 1e-12}, std::pair{at::kFloat, 2e-5}}) {
-      at::Tensor host = cosines.to(dtype).clone(), device = cosines.to(dtype).to(at::kCUDA);
-      const at::Tensor want = margin_softmax_(host, labels, m), got = margin_softmax_(device, labels.to(at::kCUDA), m);
-      EXPECT_LT(((got.cpu() - want).abs() / want.abs()).max().item<double>(), tolerance) << dtype;
-      EXPECT_LT((device.cpu() - host).abs().max().item<double>(), tolerance * m.scale) << dtype;
+// Every loss, whole and sampled, with sub-centres: a step on the GPU is the CPU's.
+TEST_F(Cuda, AHeadsStepEqualsTheCpus) {
+  for (const LossEntry* entry : loss_table())
+    for (const double rate : {1., .3}) {
+      const ClassifierOptions o{
+          .classes = 4099, .dimension = 32, .loss = {entry->name}, .sub_centers = 2, .sample_rate = rate, .seed = 3};
+      Classifier host(o, at::kDouble), device(o, at::kDouble);
+      device.to(at::kCUDA);
+      const at::Tensor e = at::sin(at::arange(37 * 32, at::kDouble)).reshape({37, 32}) * 5;
+      const at::Tensor labels = (at::arange(37, at::kLong) * 97) % 4099;
+      const RowRule rule{.rate = .1, .weight_decay = 5e-4};
+      const HeadStep a = host.step(e, labels, 0, &rule), b = device.step(e.to(at::kCUDA), labels, 0, &rule);
+      EXPECT_NEAR(b.loss.item<double>(), a.loss.item<double>(), 1e-11) << entry->name;
+      EXPECT_TRUE(at::allclose(b.embeddings.cpu(), a.embeddings, 1e-9, 1e-12)) << entry->name;
+      EXPECT_TRUE(at::allclose(device.weight().cpu(), host.weight(), 1e-9, 1e-12)) << entry->name;
     }
-}
-
-TEST_F(Cuda, ALossAndItsGradientEqualTheCpus) {
-  at::Tensor e = at::sin(at::arange(8 * 16, at::kDouble)).reshape({8, 16}).requires_grad_(true);
-  at::Tensor w = at::cos(at::arange(24 * 16, at::kDouble)).reshape({24, 16}).requires_grad_(true);
-  at::Tensor ge = e.detach().to(at::kCUDA).requires_grad_(true), gw = w.detach().to(at::kCUDA).requires_grad_(true);
-  const at::Tensor labels = at::arange(8, at::kLong);
-  const Margin m{.scale = 32, .m2 = .4};
-  at::Tensor a = margin_loss(e, w, labels, m), b = margin_loss(ge, gw, labels.to(at::kCUDA), m);
-  a.backward();
-  b.backward();
-  EXPECT_NEAR(b.item<double>(), a.item<double>(), 1e-12);
-  EXPECT_TRUE(at::allclose(ge.grad().cpu(), e.grad(), 1e-11, 1e-13) &&
-              at::allclose(gw.grad().cpu(), w.grad(), 1e-11, 1e-13));
 }
 
 TEST_F(Cuda, NcclAloneIsTheIdentity) {

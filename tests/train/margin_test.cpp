@@ -13,10 +13,10 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-Margin arcface(double m, MarginGradient gradient = MarginGradient::kExact, PastPi past = PastPi::kLinear) {
-  return {.scale = 64, .m2 = m, .gradient = gradient, .past_pi = past};
-}
-Margin cosface(double m) { return {.scale = 64, .m3 = m}; }
+constexpr double kScale = 64;
+
+Margin arcface(double m, PastPi past = PastPi::kLinear) { return {.m2 = m, .past_pi = past}; }
+Margin cosface(double m) { return {.m3 = m}; }
 
 void expect_logits(const std::string& name, const Margin& margin) {
   const test::Npz heads(test::golden("heads.npz"));
@@ -29,7 +29,7 @@ void expect_logits(const std::string& name, const Margin& margin) {
       for (std::size_t j = 0; j < classes; ++j) {
         const double c = cosines[b * classes + j];
         const double value = static_cast<std::size_t>(labels[b]) == j ? apply_margin(c, margin).value : c;
-        EXPECT_NEAR(margin.scale * value, logits[b * classes + j], 1e-12 * margin.scale)
+        EXPECT_NEAR(kScale * value, logits[b * classes + j], 1e-12 * kScale)
             << name << " " << set << " " << b << " " << j;
       }
   }
@@ -37,15 +37,15 @@ void expect_logits(const std::string& name, const Margin& margin) {
 
 TEST(Margin, LogitsEqualTheReferences) {
   expect_logits("cosface", cosface(.4));
-  expect_logits("arcface", arcface(.5, MarginGradient::kStraightThrough, PastPi::kContinue));
+  expect_logits("arcface", arcface(.5, PastPi::kContinue));
   expect_logits("arcface_2022_exact", arcface(.5));
 }
 
 TEST(Margin, SlopesAreTheDerivatives) {
   const Margin margins[] = {cosface(.35),
                             arcface(.5),
-                            arcface(.5, MarginGradient::kExact, PastPi::kContinue),
-                            arcface(.5, MarginGradient::kExact, PastPi::kMirror),
+                            arcface(.5, PastPi::kContinue),
+                            arcface(.5, PastPi::kMirror),
                             {.m1 = 1.35, .m2 = .3, .m3 = .2, .past_pi = PastPi::kMirror},
                             {.m1 = 4, .m2 = 0, .m3 = 0, .past_pi = PastPi::kMirror},
                             {.m1 = 2, .m2 = .1, .m3 = 0, .past_pi = PastPi::kContinue}};
@@ -59,17 +59,19 @@ TEST(Margin, SlopesAreTheDerivatives) {
     }
 }
 
-TEST(Margin, StraightThroughKeepsTheValueAndDropsTheFactor) {
-  for (double c : {-1.0, -.95, -.2, 0.0, .7, 1.0}) {
-    const auto p = apply_margin(c, arcface(.5, MarginGradient::kStraightThrough));
-    EXPECT_EQ(p.value, apply_margin(c, arcface(.5)).value);
+TEST(Margin, EasyHasNoMarginWhereTheCosineIsNotPositive) {
+  for (double c : {-1.0, -.95, -.2, 0.0}) {
+    const auto p = apply_margin(c, arcface(.5, PastPi::kEasy));
+    EXPECT_EQ(p.value, c);
     EXPECT_EQ(p.slope, 1);
   }
+  for (double c : {.01, .5, 1.0})
+    EXPECT_EQ(apply_margin(c, arcface(.5, PastPi::kEasy)).value, apply_margin(c, arcface(.5)).value);
 }
 
 TEST(Margin, MonotoneRulesNeverReward_MovingAway) {
-  for (const Margin& m : {arcface(.5), arcface(.5, MarginGradient::kExact, PastPi::kMirror),
-                          Margin{.m1 = 1.5, .m2 = .3, .m3 = .1, .past_pi = PastPi::kMirror}}) {
+  for (const Margin& m :
+       {arcface(.5), arcface(.5, PastPi::kMirror), Margin{.m1 = 1.5, .m2 = .3, .m3 = .1, .past_pi = PastPi::kMirror}}) {
     double last = apply_margin(-1.0, m).value;
     for (double c = -.999; c <= 1; c += .001) {
       const double value = apply_margin(c, m).value;
@@ -78,7 +80,7 @@ TEST(Margin, MonotoneRulesNeverReward_MovingAway) {
     }
   }
   // The reference's current rule does, past pi: research note and the arrays say so.
-  const Margin reference = arcface(.5, MarginGradient::kExact, PastPi::kContinue);
+  const Margin reference = arcface(.5, PastPi::kContinue);
   EXPECT_GT(apply_margin(-.99, reference).value, apply_margin(-.9, reference).value);
 }
 

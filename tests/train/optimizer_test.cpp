@@ -1,8 +1,10 @@
 // The optimizer against torch's own, and the clipping against its definition.
-#include "train/optim/sgd.h"
+#include "train/optim/optimizer.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+
+#include "tests/support/errors.h"
 
 namespace likeness::train {
 namespace {
@@ -13,13 +15,13 @@ at::Tensor leaf(at::IntArrayRef shape, double phase) {
   return at::sin(at::arange(n, at::kDouble) + phase).reshape(shape).clone().requires_grad_(true);
 }
 
-TEST(Sgd, EqualsTorchWithGroupsMomentumAndDecay) {
+TEST(Optimizer, EqualsTorchWithGroupsMomentumAndDecay) {
   for (bool nesterov : {false, true}) {
     at::Tensor a = leaf({3, 5}, 0), b = leaf({7}, 1), ta = a.detach().clone().requires_grad_(true),
                tb = b.detach().clone().requires_grad_(true);
-    Sgd ours({{.name = "a", .value = a, .weight_decay = .01, .rate = 1},
-              {.name = "b", .value = b, .weight_decay = 0, .rate = .5}},
-             {.momentum = .9, .nesterov = nesterov});
+    Optimizer ours({{.name = "a", .value = a, .weight_decay = .01, .rate = 1},
+                    {.name = "b", .value = b, .weight_decay = 0, .rate = .5}},
+                   {.momentum = .9, .nesterov = nesterov});
     auto options = [&](double rate, double decay) {
       return std::make_unique<torch::optim::SGDOptions>(
           torch::optim::SGDOptions(rate).momentum(.9).weight_decay(decay).nesterov(nesterov));
@@ -32,7 +34,7 @@ TEST(Sgd, EqualsTorchWithGroupsMomentumAndDecay) {
         at::Tensor loss = (x * x).sum() + (y.exp() * y).sum();
         loss.backward();
       }
-      ours.step(.1);
+      ours.step(.1, step);
       EXPECT_FALSE(a.grad().defined());  // freed, so that the next backward hands over its own
       theirs.step();
       theirs.zero_grad();
@@ -41,14 +43,63 @@ TEST(Sgd, EqualsTorchWithGroupsMomentumAndDecay) {
   }
 }
 
-TEST(Sgd, LayoutsOfValueAndGradientMayDiffer) {
+TEST(Optimizer, EqualsTorchsAdamW) {
+  at::Tensor a = leaf({3, 5}, 0), b = leaf({7}, 1), ta = a.detach().clone().requires_grad_(true),
+             tb = b.detach().clone().requires_grad_(true);
+  Optimizer ours({{.name = "a", .value = a, .weight_decay = .1, .rate = 1}, {.name = "b", .value = b, .rate = .5}},
+                 {.kind = RowRuleKind::kAdamW, .beta1 = .8, .beta2 = .95, .epsilon = 1e-6});
+  const auto options = [](double rate, double decay) {
+    return std::make_unique<torch::optim::AdamWOptions>(
+        torch::optim::AdamWOptions(rate).betas({.8, .95}).eps(1e-6).weight_decay(decay));
+  };
+  torch::optim::AdamW theirs({torch::optim::OptimizerParamGroup({ta}, options(.1, .1)),
+                              torch::optim::OptimizerParamGroup({tb}, options(.05, 0))},
+                             torch::optim::AdamWOptions(.1));
+  for (int step = 0; step < 5; ++step) {
+    for (auto [x, y] : {std::pair{a, b}, std::pair{ta, tb}}) {
+      at::Tensor loss = (x * x).sum() + (y.exp() * y).sum();
+      loss.backward();
+    }
+    ours.step(.1, step);
+    theirs.step();
+    theirs.zero_grad();
+    EXPECT_TRUE(at::allclose(a, ta, 1e-13, 1e-13) && at::allclose(b, tb, 1e-13, 1e-13)) << "step " << step;
+  }
+}
+
+TEST(Optimizer, GroupsByPattern) {
+  const std::vector<std::pair<std::string, at::Tensor>> named = {
+      {"stem.weight", leaf({2, 3}, 0)}, {"stem.bias", leaf({2}, 0)}, {"fc.weight", leaf({3, 2}, 0)}};
+  const auto p = group_parameters(
+      named, {.weight_decay = .1, .decay_everything = false, .rates = {{"*", .5}, {"fc.*", 2}}, .freeze = {"*.bias"}});
+  ASSERT_EQ(p.size(), 2u);
+  EXPECT_EQ(p[0].name, "stem.weight");
+  EXPECT_EQ(p[0].weight_decay, .1);
+  EXPECT_EQ(p[0].rate, .5);
+  EXPECT_EQ(p[1].rate, 2);
+  EXPECT_FALSE(named[1].second.requires_grad());
+  const auto message = [&](const ParameterGroups& o) {
+    return test::refusal([&] { group_parameters(named, o); }, ErrorKind::kUsage);
+  };
+  EXPECT_NE(message({.freeze = {"layer9.*"}}).find("layer9.*"), std::string::npos);
+  EXPECT_NE(message({.freeze = {"*"}}).find("nothing is left"), std::string::npos);
+}
+
+TEST(Clip, ByValue) {
+  at::Tensor a = leaf({3}, 0);
+  a.mutable_grad() = at::tensor({-7., .5, 3.}, at::kDouble);
+  clip_gradient_value({a}, 2);
+  EXPECT_TRUE(at::equal(a.grad(), at::tensor({-2., .5, 2.}, at::kDouble)));
+}
+
+TEST(Optimizer, LayoutsOfValueAndGradientMayDiffer) {
   at::Tensor x = leaf({2, 3, 4, 4}, 0), y = x.detach().clone().requires_grad_(true);
   x.mutable_grad() =
       at::ones({2, 3, 4, 4}, at::kDouble).mul_(at::arange(4, at::kDouble)).contiguous(at::MemoryFormat::ChannelsLast);
   y.mutable_grad() = x.grad().contiguous();
-  Sgd a({{.name = "x", .value = x}}, {}), b({{.name = "y", .value = y}}, {});
-  a.step(.1);
-  b.step(.1);
+  Optimizer a({{.name = "x", .value = x}}, {}), b({{.name = "y", .value = y}}, {});
+  a.step(.1, 0);
+  b.step(.1, 0);
   EXPECT_TRUE(at::equal(x, y));
 }
 

@@ -36,13 +36,17 @@ TEST(Recipe, Celeba64IsTheReferenceRecipe) {
   EXPECT_EQ(r.backbone.name, "mbf");
   EXPECT_EQ(r.backbone.embedding, 512);
   EXPECT_EQ(r.input, 64);
-  EXPECT_EQ(r.margin.m1, 1);
-  EXPECT_EQ(r.margin.m2, 0);
-  EXPECT_EQ(r.margin.m3, .2);
-  EXPECT_EQ(r.margin.scale, 32);
+  EXPECT_EQ(r.loss.name, "cosface");
+  EXPECT_EQ(r.loss.at("margin"), .2);
+  EXPECT_EQ(r.loss.at("scale"), 32);
+  EXPECT_EQ(r.loss.at("gradient"), 0);
+  EXPECT_EQ(r.loss.at("filter"), 0);
+  EXPECT_EQ(r.sample_rate, 1);
+  EXPECT_EQ(r.sub_centers, 1);
   EXPECT_EQ(r.rate, .05);
-  EXPECT_EQ(r.momentum, .9);
-  EXPECT_FALSE(r.nesterov);
+  EXPECT_EQ(r.optimizer.kind, RowRuleKind::kSgd);
+  EXPECT_EQ(r.optimizer.momentum, .9);
+  EXPECT_FALSE(r.optimizer.nesterov);
   EXPECT_EQ(r.weight_decay, 5e-4);
   EXPECT_TRUE(r.decay_everything);
   EXPECT_EQ(r.clip, 5);
@@ -57,25 +61,28 @@ TEST(Recipe, Celeba64IsTheReferenceRecipe) {
   EXPECT_EQ(r.schedule.warmup, 0);
 }
 
-TEST(Recipe, DefaultsAreCosFace) {
+TEST(Recipe, DefaultsAreCosFaceAsTheFieldTrainsIt) {
   const Recipe r = parse("data: x");
-  EXPECT_EQ(r.loss, "cosface");
-  EXPECT_EQ(r.margin.m3, .2);
-  EXPECT_EQ(r.margin.gradient, MarginGradient::kExact);
+  EXPECT_EQ(r.loss.name, "cosface");
+  EXPECT_EQ(r.loss.at("margin"), .4);
+  EXPECT_EQ(r.loss.at("scale"), 64);
+  EXPECT_EQ(r.loss.at("gradient"), 0);
 }
 
 TEST(Recipe, MarginsReachTheirPlace) {
   const Recipe arc = parse("{data: x, head: {loss: arcface, gradient: straight_through, past_pi: continue}}");
-  EXPECT_EQ(arc.margin.m2, .5);
-  EXPECT_EQ(arc.margin.m3, 0);
-  EXPECT_EQ(arc.margin.scale, 64);
-  EXPECT_EQ(arc.margin.gradient, MarginGradient::kStraightThrough);
-  EXPECT_EQ(arc.margin.past_pi, PastPi::kContinue);
-  const Recipe combined = parse("{data: x, head: {loss: combined, margins: [1.1, 0.3, 0.2]}}");
-  EXPECT_EQ(combined.margin.m1, 1.1);
-  EXPECT_EQ(combined.margin.m2, .3);
-  EXPECT_EQ(combined.margin.m3, .2);
-  EXPECT_EQ(combined.margin.past_pi, PastPi::kMirror);
+  EXPECT_EQ(arc.loss.values, (std::map<std::string, double>{
+                                 {"margin", .5}, {"scale", 64}, {"gradient", 1}, {"filter", 0}, {"past_pi", 2}}));
+  const Recipe combined = parse("{data: x, head: {loss: combined, m1: 1.1, m2: 0.25, filter: 0.4}}");
+  EXPECT_EQ(combined.loss.at("m1"), 1.1);
+  EXPECT_EQ(combined.loss.at("m2"), .25);
+  EXPECT_EQ(combined.loss.at("m3"), .2);
+  EXPECT_EQ(combined.loss.at("filter"), .4);
+  const Recipe many = parse("{data: x, head: {sub_centers: 3, sample_rate: 0.1, update: sparse, report: insightface}}");
+  EXPECT_EQ(many.sub_centers, 3);
+  EXPECT_EQ(many.sample_rate, .1);
+  EXPECT_TRUE(many.sparse);
+  EXPECT_TRUE(many.cap_reported_loss);
 }
 
 TEST(Recipe, AssignmentsWin) {
@@ -101,8 +108,9 @@ TEST(Recipe, MistakesAreNamed) {
   refuse("{data: x, optimizer: {rate: fast}}", "optimizer.rate");
   refuse("{data: x, schedule: {kind: step}}", "milestones");
   refuse("{data: x, schedule: {kind: cosine, insightface: true}}", "insightface");
-  refuse("{data: x, head: {loss: combined, margins: [2, 0.1, 0], past_pi: linear}}", "past_pi");
-  refuse("{data: x, head: {loss: combined, margins: [2, 0.1]}}", "margins");
+  refuse("{data: x, head: {loss: cosface, m2: 0.1}}", "m2");  // another loss's key
+  refuse("{data: x, head: {loss: arcface, past_pi: never}}", "mirror");
+  refuse("{data: x, head: {loss: curricularface, filter: 0.4}}", "head.filter");
 }
 
 TEST(Recipe, SettingsTellRunsApart) {

@@ -144,7 +144,7 @@ TEST_F(TrainerTest, ADivergingRunNamesStepAndPicturesAndSparesTheCheckpoint) {
   const Error e = error_of([&] {
     run_training(request("run", 20,
                          {"optimizer.rate=1e3", "optimizer.clip=0", "schedule.kind=constant", "checkpoint_every=1",
-                          "head.scale=1e4"}),
+                          "head.scale=1e4", "guard.skips=0", "guard.rollbacks=0"}),
                  {});
   });
   EXPECT_EQ(e.kind(), ErrorKind::kData);
@@ -156,6 +156,55 @@ TEST_F(TrainerTest, ADivergingRunNamesStepAndPicturesAndSparesTheCheckpoint) {
   EXPECT_TRUE(e.parts().where.starts_with("step " + std::to_string(std::stol(step) + 1) + ",")) << e.what();
   load_checkpoint(*newest);  // still sound
   EXPECT_FALSE(fs::exists(dir_ / "run/DONE"));
+}
+
+// The first rates are absurd: the run skips, goes back, and ends well at a thousandth of them.
+TEST_F(TrainerTest, ADivergingRunGoesBackAndSlowsDown) {
+  const TrainOutcome end = run_training(
+      request("run", 12,
+              {"optimizer.rate=1e3", "optimizer.clip=0", "head.scale=1e4", "schedule.kind=constant",
+               "checkpoint_every=1", "keep=20", "guard.skips=1", "guard.rollbacks=6", "guard.slower=1e-3"}),
+      {});
+  EXPECT_EQ(end.last.step, 12);
+  EXPECT_TRUE(std::isfinite(end.last.loss));
+  EXPECT_TRUE(fs::exists(dir_ / "run/DONE"));
+  EXPECT_LT(load_checkpoint(last("run")).progress.rate_factor, 1);
+}
+
+// A network without batch norm, in f64: three micro-batches of four are one batch of twelve.
+TEST(Accumulation, EqualsTheLargeBatch) {
+  model::GraphBuilder g("small", 16, 16);
+  int x = g.conv("conv", g.input(), {.channels = 6, .kernel = 3, .stride = 4, .padding = 1, .bias = true});
+  x = g.prelu("prelu", x);
+  x = g.flatten("flatten", x);
+  const model::Graph graph = g.finish(g.linear("fc", x, 8, true));
+  for (const RowRuleKind kind : {RowRuleKind::kSgd, RowRuleKind::kAdamW}) {
+    std::vector<at::Tensor> ends[2];
+    for (const std::int64_t count : {1, 3}) {
+      model::TorchModel network(graph, model::initial_weights(graph, 1), at::kDouble);
+      Classifier head({.classes = 7, .dimension = 8, .seed = 2}, at::kDouble);
+      Recipe recipe;
+      recipe.optimizer.kind = kind;
+      recipe.accumulate = count;
+      recipe.schedule = {.kind = ScheduleKind::kConstant, .total = 3};
+      Trainer trainer(network, head, recipe, at::kCPU);
+      std::vector<at::Tensor>& end = ends[count == 1 ? 0 : 1];
+      for (int n = 0; n < 3; ++n) {
+        const at::Tensor images = at::sin(at::arange(12 * 3 * 256, at::kDouble) * (n + .37)).reshape({12, 3, 16, 16});
+        const at::Tensor labels = (at::arange(12, at::kLong) * 5 + n) % 7;
+        std::int64_t i = 0;
+        const StepMeters m = trainer.step(count, [&] {
+          const std::int64_t size = 12 / count, first = size * i++;
+          return MicroBatch{images.narrow(0, first, size), labels.narrow(0, first, size).contiguous()};
+        });
+        end.push_back(m.loss), end.push_back(m.gradient_norm);
+      }
+      end.push_back(head.weight().clone());
+      for (const auto& [name, tensor] : network.parameters()) end.push_back(tensor.detach().clone());
+    }
+    for (std::size_t i = 0; i < ends[0].size(); ++i)
+      EXPECT_LT(((ends[0][i] - ends[1][i]).norm() / ends[0][i].norm()).item<double>(), 1e-12) << i;
+  }
 }
 
 TEST_F(TrainerTest, NonFiniteLossIsFoundInTheMiddleOfALogWindow) {

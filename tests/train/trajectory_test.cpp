@@ -87,18 +87,20 @@ double relative(const at::Tensor& got, const test::Array& want) {
   return ((got - w).norm() / w.norm()).item<double>();
 }
 
-void expect_trajectory(const std::string& name, const Margin& margin, std::int64_t warmup, double decay) {
-  const test::Npz npz(test::golden("train_trajectory.npz"));
+void expect_trajectory(const std::string& name, const LossOptions& options, std::int64_t warmup, double decay,
+                       const std::string& file = "train_trajectory.npz", RowRuleKind kind = RowRuleKind::kSgd) {
+  const test::Npz npz(test::golden(file));
   const auto golden = [&](const std::string& what) -> const test::Array& { return npz.at(name + ".f64." + what); };
   const model::Graph graph = model::build_backbone({.name = "mbf", .input = kSide, .embedding = kDimension});
   model::TorchModel network(graph, model::deterministic_fill(graph), at::kDouble);
-  Classifier head({.classes = kClasses, .dimension = kDimension, .margin = margin}, at::kDouble);
+  Classifier head({.classes = kClasses, .dimension = kDimension, .loss = options}, at::kDouble);
   {
     at::NoGradGuard no_grad;
     head.weight().copy_(head_weight());
   }
   Recipe recipe;
-  recipe.rate = .02, recipe.weight_decay = decay, recipe.clip = 5;
+  recipe.optimizer.kind = kind;
+  recipe.rate = kind == RowRuleKind::kSgd ? .02 : 1e-3, recipe.weight_decay = decay, recipe.clip = 5;
   recipe.schedule = {.kind = ScheduleKind::kPolynomial, .total = 10, .warmup = warmup, .power = 1, .insightface = true};
   Trainer trainer(network, head, recipe, at::kCPU);
   network.train(true);
@@ -107,7 +109,7 @@ void expect_trajectory(const std::string& name, const Margin& margin, std::int64
              norm = golden("grad_norm_backbone").as_double();
   for (int i = 0; i < 10; ++i) {
     const auto k = static_cast<std::size_t>(i);
-    const StepMeters m = trainer.step(images(16 * i, kBatch), labels(i));
+    const StepMeters m = trainer.step({images(16 * i, kBatch), labels(i)});
     EXPECT_NEAR(m.rate, rate[k], 1e-15) << "step " << i;
     EXPECT_NEAR(m.loss.item<double>(), loss[k], kTolerance * loss[k]) << "step " << i;
     EXPECT_NEAR(m.gradient_norm.item<double>(), norm[k], kTolerance * norm[k]) << "step " << i;
@@ -132,12 +134,15 @@ void expect_trajectory(const std::string& name, const Margin& margin, std::int64
 }
 
 TEST(Trajectory, ArcFaceAsArcfaceTorchRunsIt) {
-  expect_trajectory("sgd_arc",
-                    {.scale = 64, .m2 = .5, .gradient = MarginGradient::kStraightThrough, .past_pi = PastPi::kContinue},
-                    3, 5e-4);
+  expect_trajectory("sgd_arc", {"arcface", {{"margin", .5}, {"gradient", 1}, {"past_pi", 2}}}, 3, 5e-4);
 }
 
-TEST(Trajectory, CosFace) { expect_trajectory("sgd_cos", {.scale = 64, .m3 = .4}, 0, 1e-4); }
+TEST(Trajectory, CosFace) { expect_trajectory("sgd_cos", {"cosface", {{"margin", .4}}}, 0, 1e-4); }
+
+TEST(Trajectory, CosFaceByAdamW) {
+  expect_trajectory("adamw_cos", {"cosface", {{"margin", .4}}}, 3, .1, "train_trajectory_adamw.npz",
+                    RowRuleKind::kAdamW);
+}
 
 }  // namespace
 }  // namespace likeness::train

@@ -1,85 +1,109 @@
-// One block per sample: three sweeps over its row of cosines (largest logit, sum of exponentials, gradient), each
-// coalesced. The per-element formulas are those of the CPU, compiled from the same header.
+// The classifier's epilogues: fixed margins, and a tile's softmax and gradient. The per-element formulas are those of
+// the CPU, compiled from the same headers.
 #include <cuda_runtime.h>
 
-#include "train/cuda/margin_softmax.h"
+#include "train/cuda/head.h"
+#include "train/head/tile_math.h"
 
 namespace likeness::train {
 namespace {
 
-constexpr int kThreads = 512;
+constexpr int kWide = 32, kTall = 32;  // a block is 32 samples (neighbours in memory) by 32 rows in turn
 
-template <typename T>
-__device__ T cut(T c) {
-  return c < T(-1) ? T(-1) : (c > T(1) ? T(1) : c);
+__global__ void margin_points(const double* cosine, std::int64_t batch, Margin margin, double* value, double* slope) {
+  const std::int64_t b = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x;
+  if (b >= batch) return;
+  const double c = cosine[b];
+  const MarginPoint<double> p = apply_margin(c < -1 ? -1 : (c > 1 ? 1 : c), margin);
+  value[b] = p.value;
+  slope[b] = p.slope;
 }
 
-// Reduces over the block; every thread gets the result. `combine` is associative and commutative; the tree's shape is
-// fixed, so the result does not depend on timing.
-template <typename T, typename Combine>
-__device__ T block_reduce(T value, T* shared, Combine combine) {
-  shared[threadIdx.x] = value;
-  __syncthreads();
-  for (int half = kThreads / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) shared[threadIdx.x] = combine(shared[threadIdx.x], shared[threadIdx.x + half]);
-    __syncthreads();
+// Every thread carries a maximum and a sum down its rows; the block's 32 are joined in a fixed order, so the result
+// does not depend on timing.
+template <typename T>
+__global__ void tile_online(const T* cosines, std::int64_t rows, std::int64_t batch, Others<T> others, const T* bar,
+                            T* top, double* sum) {
+  __shared__ T tops[kTall][kWide];
+  __shared__ double sums[kTall][kWide];
+  const std::int64_t b = blockIdx.x * static_cast<std::int64_t>(kWide) + threadIdx.x;
+  const T none = -T(INFINITY);
+  T highest = none;
+  double total = 0;
+  if (b < batch) {
+    const T own_bar = bar ? bar[b] : T(0);
+    for (std::int64_t r = threadIdx.y; r < rows; r += kTall) {
+      const T c = cosines[r * batch + b];
+      if (absent(c)) continue;
+      const T logit = tile_logit(c, own_bar, others);
+      if (logit > highest) {
+        total *= exp(static_cast<double>(highest - logit));
+        highest = logit;
+      }
+      total += exp(logit - highest);
+    }
   }
-  const T result = shared[0];
+  tops[threadIdx.y][threadIdx.x] = highest;
+  sums[threadIdx.y][threadIdx.x] = total;
   __syncthreads();
-  return result;
+  if (threadIdx.y != 0 || b >= batch) return;
+  T joined = top[b];
+  for (int i = 0; i < kTall; ++i) joined = tops[i][threadIdx.x] > joined ? tops[i][threadIdx.x] : joined;
+  if (joined == none) return;
+  double result = sum[b] * exp(static_cast<double>(top[b] - joined));
+  for (int i = 0; i < kTall; ++i)
+    result += sums[i][threadIdx.x] * exp(static_cast<double>(tops[i][threadIdx.x] - joined));
+  top[b] = joined;
+  sum[b] = result;
 }
 
 template <typename T>
-__global__ void margin_softmax(T* cosines, const std::int64_t* labels, std::int64_t classes, Margin margin, T* losses) {
-  __shared__ T tops[kThreads];
-  __shared__ double sums[kThreads];
-  T* row = cosines + static_cast<std::int64_t>(blockIdx.x) * classes;
-  const std::int64_t label = labels[blockIdx.x];
-  if (label < 0 || label >= classes) {
-    if (threadIdx.x == 0) losses[blockIdx.x] = T(NAN);
-    return;
-  }
-  const T scale = T(margin.scale);
-  const MarginPoint<T> own = apply_margin(cut(row[label]), margin);
-  const T own_logit = scale * own.value;
-  __syncthreads();  // everyone has read row[label] before its owner overwrites it
-
-  T top = own_logit;
-  for (std::int64_t j = threadIdx.x; j < classes; j += kThreads) {
-    const T logit = j == label ? own_logit : scale * cut(row[j]);
-    row[j] = logit;
-    top = logit > top ? logit : top;
-  }
-  top = block_reduce(top, tops, [](T a, T b) { return a > b ? a : b; });
-
-  double sum = 0;
-  for (std::int64_t j = threadIdx.x; j < classes; j += kThreads) {
-    row[j] = exp(row[j] - top);
-    sum += row[j];
-  }
-  sum = block_reduce(sum, sums, [](double a, double b) { return a + b; });
-
-  if (threadIdx.x == 0) losses[blockIdx.x] = T(log(sum)) + (top - own_logit);
-  for (std::int64_t j = threadIdx.x; j < classes; j += kThreads) {
-    const T p = row[j];
-    row[j] = j == label ? scale * (T(p / sum) - T(1)) * own.slope : cosine_gradient(p, sum, scale);
+__global__ void tile_gradient(T* cosines, std::int64_t rows, std::int64_t batch, Others<T> others, const T* bar,
+                              const T* top, const T* factor) {
+  const std::int64_t n = rows * batch, step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x; i < n; i += step) {
+    const std::int64_t b = i % batch;
+    cosines[i] = tile_slope(cosines[i], bar ? bar[b] : T(0), others, top[b], factor[b]);
   }
 }
 
 }  // namespace
 
-template <typename T>
-int launch_margin_softmax(T* cosines, const std::int64_t* labels, std::int64_t batch, std::int64_t classes,
-                          const Margin& margin, T* losses, void* stream) {
+int launch_margin_points(const double* cosine, std::int64_t batch, const Margin& margin, double* value, double* slope,
+                         void* stream) {
   if (batch == 0) return cudaSuccess;
-  margin_softmax<T><<<static_cast<unsigned>(batch), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-      cosines, labels, classes, margin, losses);
+  margin_points<<<static_cast<unsigned>((batch + 127) / 128), 128, 0, static_cast<cudaStream_t>(stream)>>>(
+      cosine, batch, margin, value, slope);
   return cudaGetLastError();
 }
 
-template int launch_margin_softmax<float>(float*, const std::int64_t*, std::int64_t, std::int64_t, const Margin&,
-                                          float*, void*);
-template int launch_margin_softmax<double>(double*, const std::int64_t*, std::int64_t, std::int64_t, const Margin&,
-                                           double*, void*);
+template <typename T>
+int launch_tile_online(const T* cosines, std::int64_t rows, std::int64_t batch, const Others<T>& others, const T* bar,
+                       T* top, double* sum, void* stream) {
+  if (batch == 0 || rows == 0) return cudaSuccess;
+  tile_online<T><<<static_cast<unsigned>((batch + kWide - 1) / kWide), dim3(kWide, kTall), 0,
+                   static_cast<cudaStream_t>(stream)>>>(cosines, rows, batch, others, bar, top, sum);
+  return cudaGetLastError();
+}
+
+template <typename T>
+int launch_tile_gradient(T* cosines, std::int64_t rows, std::int64_t batch, const Others<T>& others, const T* bar,
+                         const T* top, const T* factor, void* stream) {
+  if (batch == 0 || rows == 0) return cudaSuccess;
+  const std::int64_t blocks = (rows * batch + 255) / 256;
+  tile_gradient<T>
+      <<<static_cast<unsigned>(blocks < 65536 ? blocks : 65536), 256, 0, static_cast<cudaStream_t>(stream)>>>(
+          cosines, rows, batch, others, bar, top, factor);
+  return cudaGetLastError();
+}
+
+template int launch_tile_online<float>(const float*, std::int64_t, std::int64_t, const Others<float>&, const float*,
+                                       float*, double*, void*);
+template int launch_tile_online<double>(const double*, std::int64_t, std::int64_t, const Others<double>&, const double*,
+                                        double*, double*, void*);
+template int launch_tile_gradient<float>(float*, std::int64_t, std::int64_t, const Others<float>&, const float*,
+                                         const float*, const float*, void*);
+template int launch_tile_gradient<double>(double*, std::int64_t, std::int64_t, const Others<double>&, const double*,
+                                          const double*, const double*, void*);
 
 }  // namespace likeness::train

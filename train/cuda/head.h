@@ -1,16 +1,22 @@
-// The CUDA form of head/margin_softmax.h, on raw device pointers so that nvcc never sees Torch's headers.
+// Launchers of head.cu, free of framework headers. Return a cudaError_t; `stream` is a cudaStream_t.
 #pragma once
 
 #include <cstdint>
 
 #include "train/head/margin.h"
+#include "train/head/others.h"
 
 namespace likeness::train {
 
-// cosines [B,C] and losses [B] on the device, contiguous; labels [B] i64 on the device, in [0,C): a label outside makes
-// its loss NaN, which the trainer's guard reports. Asynchronous on `stream` (a cudaStream_t). Returns a cudaError_t.
+int launch_margin_points(const double* cosine, std::int64_t batch, const Margin& margin, double* value, double* slope,
+                         void* stream);
+
+// cosines [rows, batch]; see tile_op.h. bar may be null.
 template <typename T>
-int launch_margin_softmax(T* cosines, const std::int64_t* labels, std::int64_t batch, std::int64_t classes,
-                          const Margin& margin, T* losses, void* stream);
+int launch_tile_online(const T* cosines, std::int64_t rows, std::int64_t batch, const Others<T>& others, const T* bar,
+                       T* top, double* sum, void* stream);
+template <typename T>
+int launch_tile_gradient(T* cosines, std::int64_t rows, std::int64_t batch, const Others<T>& others, const T* bar,
+                         const T* top, const T* factor, void* stream);
 
 }  // namespace likeness::train

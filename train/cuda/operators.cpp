@@ -1,37 +1,65 @@
 // Registers the CUDA forms of our operators when the module is opened.
 #include <ATen/Dispatch.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include "train/cuda/margin_softmax.h"
+#include "train/cuda/head.h"
 
 namespace likeness::train {
 namespace {
 
-at::Tensor margin_softmax_cuda(const at::Tensor& cosines, const at::Tensor& labels, double scale, double m1, double m2,
-                               double m3, std::int64_t gradient, std::int64_t past_pi) {
-  TORCH_CHECK(cosines.dim() == 2 && cosines.is_contiguous(), "cosines must be [B,C], contiguous");
-  TORCH_CHECK(
-      labels.is_cuda() && labels.dim() == 1 && labels.size(0) == cosines.size(0) && labels.scalar_type() == at::kLong,
-      "labels must be [B] i64 on the same device");
+void* stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
+void check(int error) { C10_CUDA_CHECK(static_cast<cudaError_t>(error)); }
+
+template <class T>
+Others<T> others_of(std::int64_t kind, double scale, double limit, double threshold) {
+  return {static_cast<OthersKind>(kind), T(scale), T(limit), T(threshold)};
+}
+template <class T>
+const T* pointer(const std::optional<at::Tensor>& t) {
+  return t.has_value() && t->defined() ? t->const_data_ptr<T>() : nullptr;
+}
+
+std::tuple<at::Tensor, at::Tensor> margin_points_cuda(const at::Tensor& cosine, double m1, double m2, double m3,
+                                                      std::int64_t past_pi) {
+  TORCH_CHECK(cosine.dim() == 1 && cosine.scalar_type() == at::kDouble, "cosine must be [B] f64");
+  const c10::cuda::CUDAGuard guard(cosine.device());
+  const at::Tensor c = cosine.contiguous(), value = at::empty_like(c), slope = at::empty_like(c);
+  const Margin margin{m1, m2, m3, static_cast<PastPi>(past_pi)};
+  check(launch_margin_points(c.const_data_ptr<double>(), c.size(0), margin, value.mutable_data_ptr<double>(),
+                             slope.mutable_data_ptr<double>(), stream()));
+  return {value, slope};
+}
+
+void tile_online_cuda(const at::Tensor& cosines, const std::optional<at::Tensor>& bar, std::int64_t kind, double scale,
+                      double limit, double threshold, at::Tensor top, at::Tensor sum) {
   const c10::cuda::CUDAGuard guard(cosines.device());
-  const Margin margin{scale, m1, m2, m3, static_cast<MarginGradient>(gradient), static_cast<PastPi>(past_pi)};
-  const at::Tensor own_labels = labels.contiguous();
-  at::Tensor losses = at::empty({cosines.size(0)}, cosines.options());
-  AT_DISPATCH_FLOATING_TYPES(cosines.scalar_type(), "margin_softmax_", [&] {
-    const int error = launch_margin_softmax<scalar_t>(
-        cosines.mutable_data_ptr<scalar_t>(), own_labels.const_data_ptr<std::int64_t>(), cosines.size(0),
-        cosines.size(1), margin, losses.mutable_data_ptr<scalar_t>(), c10::cuda::getCurrentCUDAStream().stream());
-    C10_CUDA_CHECK(static_cast<cudaError_t>(error));
+  AT_DISPATCH_FLOATING_TYPES(cosines.scalar_type(), "tile_online", [&] {
+    check(launch_tile_online<scalar_t>(cosines.const_data_ptr<scalar_t>(), cosines.size(0), cosines.size(1),
+                                       others_of<scalar_t>(kind, scale, limit, threshold), pointer<scalar_t>(bar),
+                                       top.mutable_data_ptr<scalar_t>(), sum.mutable_data_ptr<double>(), stream()));
   });
-  return losses;
+}
+
+void tile_gradient_cuda(at::Tensor cosines, const std::optional<at::Tensor>& bar, std::int64_t kind, double scale,
+                        double limit, double threshold, const at::Tensor& top, const at::Tensor& factor) {
+  const c10::cuda::CUDAGuard guard(cosines.device());
+  AT_DISPATCH_FLOATING_TYPES(cosines.scalar_type(), "tile_gradient_", [&] {
+    check(launch_tile_gradient<scalar_t>(cosines.mutable_data_ptr<scalar_t>(), cosines.size(0), cosines.size(1),
+                                         others_of<scalar_t>(kind, scale, limit, threshold), pointer<scalar_t>(bar),
+                                         top.const_data_ptr<scalar_t>(), factor.const_data_ptr<scalar_t>(), stream()));
+  });
 }
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(likeness, CUDA, m) { m.impl("margin_softmax_", &margin_softmax_cuda); }
+TORCH_LIBRARY_IMPL(likeness, CUDA, m) {
+  m.impl("margin_points", &margin_points_cuda);
+  m.impl("tile_online", &tile_online_cuda);
+  m.impl("tile_gradient_", &tile_gradient_cuda);
+}
 
 }  // namespace likeness::train

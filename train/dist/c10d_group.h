@@ -27,13 +27,8 @@ class C10dGroup : public Group {
   int rank() const override { return backend_->getRank(); }
   int size() const override { return backend_->getSize(); }
 
-  void all_reduce_sum(at::Tensor& tensor) override {
-    std::vector<at::Tensor> tensors{tensor};
-    c10d::AllreduceOptions options;
-    options.reduceOp = c10d::ReduceOp::SUM;
-    options.timeout = timeout_;
-    wait("all-reduce", [&] { return backend_->allreduce(tensors, options); });
-  }
+  void all_reduce_sum(at::Tensor& tensor) override { all_reduce(tensor, c10d::ReduceOp::SUM); }
+  void all_reduce_max(at::Tensor& tensor) override { all_reduce(tensor, c10d::ReduceOp::MAX); }
   void broadcast(at::Tensor& tensor, int root) override {
     std::vector<at::Tensor> tensors{tensor};
     c10d::BroadcastOptions options;
@@ -57,6 +52,13 @@ class C10dGroup : public Group {
   }
 
  private:
+  void all_reduce(at::Tensor& tensor, c10d::ReduceOp operation) {
+    std::vector<at::Tensor> tensors{tensor};
+    c10d::AllreduceOptions options;
+    options.reduceOp = std::move(operation);
+    options.timeout = timeout_;
+    wait("all-reduce", [&] { return backend_->allreduce(tensors, options); });
+  }
   template <class Start>
   void wait(const char* operation, Start start) {
     try {

@@ -10,6 +10,7 @@ class SoloGroup : public Group {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   void all_reduce_sum(at::Tensor&) override {}
+  void all_reduce_max(at::Tensor&) override {}
   void broadcast(at::Tensor&, int) override {}
   std::vector<at::Tensor> all_gather(const at::Tensor& tensor) override { return {tensor.clone()}; }
   void barrier() override {}

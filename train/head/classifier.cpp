@@ -2,79 +2,212 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
+#include "core/error.h"
 #include "core/rng.h"
 #include "core/thread_pool.h"
-#include "train/head/margin_softmax.h"
 
 namespace likeness::train {
 namespace {
 
 constexpr double kSmallestNorm = 1e-12;
+constexpr double kReferenceFloor = 69.07755278982137;  // -log(1e-30)
 
-at::Tensor row_norms(const at::Tensor& x) { return at::linalg_vector_norm(x, 2, {1}, true).clamp_min(kSmallestNorm); }
-
-// x/|x| sends a gradient g to (g - n (n.g)) / |x| with n = x/|x|.
-at::Tensor back_through_normalise(const at::Tensor& g, const at::Tensor& n, const at::Tensor& norm) {
-  return (g - n * (g * n).sum(1, true)).div_(norm);
-}
-
-struct MarginLoss : torch::autograd::Function<MarginLoss> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& embeddings,
-                            const at::Tensor& weight, const at::Tensor& labels, const Margin& margin) {
-    const at::Tensor e_norm = row_norms(embeddings), w_norm = row_norms(weight);
-    const at::Tensor e = embeddings / e_norm, w = weight / w_norm;  // [B,D], [C,D]
-    const at::Tensor cosines = at::mm(e, w.t());                    // [B,C], turned into its own gradient in place
-    const at::Tensor losses = margin_softmax_(cosines, labels, margin);
-    ctx->save_for_backward({e, w, e_norm, w_norm, cosines});
-    return losses.mean();
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
-                                                 torch::autograd::variable_list upstream) {
-    const auto saved = ctx->get_saved_variables();
-    const at::Tensor &e = saved[0], &w = saved[1], &e_norm = saved[2], &w_norm = saved[3];
-    const at::Tensor g =
-        saved[4] * (upstream[0] / static_cast<double>(e.size(0)));  // stays on the device: no read-back
-    return {back_through_normalise(at::mm(g, w), e, e_norm), back_through_normalise(at::mm(g.t(), e), w, w_norm),
-            at::Tensor(), at::Tensor()};
-  }
-};
-
-}  // namespace
-
-at::Tensor margin_loss(const at::Tensor& embeddings, const at::Tensor& weight, const at::Tensor& labels,
-                       const Margin& margin) {
-  TORCH_CHECK(embeddings.dim() == 2 && weight.dim() == 2 && embeddings.size(1) == weight.size(1),
-              "embeddings must be [B,D], centres [C,D]");
-  return MarginLoss::apply(embeddings, weight, labels, margin);
-}
-
-Classifier::Classifier(const ClassifierOptions& options, at::ScalarType dtype) : options_(options) {
-  at::NoGradGuard no_grad;
-  weight_ = at::empty({options.classes, options.dimension}, at::TensorOptions().dtype(dtype));
-  AT_DISPATCH_FLOATING_TYPES(dtype, "Classifier", [&] {
-    scalar_t* rows = weight_.mutable_data_ptr<scalar_t>();
-    parallel_for(static_cast<std::size_t>(options.classes), 64, at::get_num_threads(),
+// The centres as they start. Rounded through f32, so that an f64 head starts where the f32 one does.
+at::Tensor initial_centres(const ClassifierOptions& o, const ClassRange& range, at::ScalarType type) {
+  at::Tensor weight = at::empty({range.count * o.sub_centers, o.dimension}, at::TensorOptions().dtype(type));
+  AT_DISPATCH_FLOATING_TYPES(type, "initial_centres", [&] {
+    scalar_t* rows = weight.mutable_data_ptr<scalar_t>();
+    parallel_for(static_cast<std::size_t>(weight.size(0)), 64, at::get_num_threads(),
                  [&](std::size_t begin, std::size_t end) {
-                   for (std::size_t c = begin; c < end; ++c) {
-                     Rng rng(options.seed, Purpose::kHead, 0, c);
-                     scalar_t* row = rows + static_cast<std::int64_t>(c) * options.dimension;
-                     // Rounded through f32, so that an f64 head starts where the f32 one does.
-                     for (std::int64_t d = 0; d < options.dimension; ++d)
-                       row[d] = static_cast<float>(options.init_std * rng.normal());
+                   for (std::size_t r = begin; r < end; ++r) {
+                     const auto first = static_cast<std::size_t>(range.begin * o.sub_centers);
+                     Rng rng(o.seed, Purpose::kHead, 0, first + r);
+                     scalar_t* row = rows + static_cast<std::int64_t>(r) * o.dimension;
+                     for (std::int64_t d = 0; d < o.dimension; ++d)
+                       row[d] = static_cast<float>(o.init_std * rng.normal());
                    }
                  });
   });
-  weight_.set_requires_grad(true);
+  return weight;
 }
 
-at::Tensor Classifier::loss(const at::Tensor& embeddings, const at::Tensor& labels) const {
-  return margin_loss(embeddings, weight_, labels, options_.margin);
+at::Tensor mask_of(const std::vector<std::int64_t>& labels) {
+  at::Tensor known = at::empty({static_cast<std::int64_t>(labels.size())}, at::kBool);
+  for (std::size_t b = 0; b < labels.size(); ++b) known.mutable_data_ptr<bool>()[b] = labels[b] >= 0;
+  return known;
+}
+
+}  // namespace
+
+// The samples of all ranks.
+struct Classifier::Gathered {
+  at::Tensor norm, unit;             // [B,1], [B,D]
+  std::vector<std::int64_t> labels;  // [B]
+  std::int64_t mine = 0, each = 0;   // this rank's samples are [mine, mine + each)
+};
+
+Classifier::Classifier(const ClassifierOptions& options, at::ScalarType type, Group* group)
+    : options_(options),
+      alone_(group ? nullptr : solo_group()),
+      group_(group ? group : alone_.get()),
+      range_(class_range(options.classes, group_->rank(), group_->size())),
+      loss_(loss_entry(options.loss.name).make(options.loss)),
+      tiles_(cpu_tiles(type, {.sub_centers = options.sub_centers, .keep_bytes = options.keep_bytes})) {
+  if (options.loss.at("filter") > 0 && loss_->others().kind != OthersKind::kPlain)
+    fail_usage({.what = "this loss has a rule of its own for the other classes",
+                .where = "head.filter",
+                .expected = "0 with " + options.loss.name,
+                .got = std::to_string(options.loss.at("filter"))});
+  at::NoGradGuard no_grad;
+  weight_ = initial_centres(options, range_, type);
+}
+
+void Classifier::make_buffers(int count) {
+  while (buffers_.size() < static_cast<std::size_t>(count)) buffers_.push_back(at::zeros_like(weight_));
 }
 
 void Classifier::to(at::Device device) {
+  if (device == weight_.device()) return;
+  const TileOptions tiles{.sub_centers = options_.sub_centers, .keep_bytes = options_.keep_bytes};
+  tiles_ = device.is_cpu() ? cpu_tiles(weight_.scalar_type(), tiles) : torch_tiles(tiles);
+  weight_ = weight_.to(device);
+  for (at::Tensor& b : buffers_) b = b.to(device);
+}
+
+Classifier::Gathered Classifier::gather(const at::Tensor& embeddings, const at::Tensor& labels) {
+  TORCH_CHECK(embeddings.dim() == 2 && embeddings.size(1) == options_.dimension, "embeddings must be [B,D]");
+  TORCH_CHECK(
+      labels.dim() == 1 && labels.size(0) == embeddings.size(0) && labels.scalar_type() == at::kLong && labels.is_cpu(),
+      "labels must be [B] i64 on the CPU");
+  Gathered all;
+  all.each = embeddings.size(0), all.mine = all.each * group_->rank();
+  const at::Tensor own = embeddings.detach().to(weight_.scalar_type()).contiguous();
+  const at::Tensor joined = group_->size() == 1 ? own : at::cat(group_->all_gather(own));
+  const at::Tensor joined_labels = group_->size() == 1
+                                       ? labels.contiguous()
+                                       : at::cat(group_->all_gather(labels.to(embeddings.device()).contiguous())).cpu();
+  const std::int64_t* l = joined_labels.const_data_ptr<std::int64_t>();
+  all.labels.assign(l, l + joined_labels.numel());
+  for (std::int64_t label : all.labels)
+    TORCH_CHECK(label >= -1 && label < options_.classes, "label ", label, " is outside [0,", options_.classes, ")");
+  all.norm = at::linalg_vector_norm(joined, 2, {1}, true).clamp_min(kSmallestNorm);
+  all.unit = joined / all.norm;
+  return all;
+}
+
+HeadStep Classifier::step(const at::Tensor& embeddings, const at::Tensor& labels, std::int64_t step,
+                          const RowRule* rule, at::Tensor* gradient, double share) {
   at::NoGradGuard no_grad;
-  weight_ = weight_.to(device).set_requires_grad(true);
+  const Gathered all = gather(embeddings, labels);
+  if (options_.sample_rate >= 1) return run(all, nullptr, step, rule, gradient, share);
+  const auto classes = sample_classes(all.labels, range_, {.rate = options_.sample_rate, .seed = options_.seed}, step);
+  return run(all, &classes, step, rule, gradient, share);
+}
+
+void Classifier::apply(const RowRule& o, const at::Tensor& gradient) {
+  at::NoGradGuard no_grad;
+  make_buffers(o.buffers());
+  if (o.kind == RowRuleKind::kSgd)
+    at::_fused_sgd_({weight_}, {gradient}, {buffers_[0]}, o.weight_decay, o.momentum, o.rate, 0.0, o.nesterov, false,
+                    false);
+  else
+    at::_fused_adamw_({weight_}, {gradient}, {buffers_[0]}, {buffers_[1]}, {},
+                      {at::full({}, static_cast<double>(o.number + 1), weight_.options().dtype(at::kFloat))}, o.rate,
+                      o.beta1, o.beta2, o.weight_decay, o.epsilon, false, false);
+}
+
+HeadStep Classifier::step_on(const std::vector<std::int64_t>& classes, const at::Tensor& embeddings,
+                             const at::Tensor& labels, std::int64_t step, const RowRule* rule, at::Tensor* gradient) {
+  at::NoGradGuard no_grad;
+  return run(gather(embeddings, labels), &classes, step, rule, gradient, 1);
+}
+
+HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* classes, std::int64_t step,
+                         const RowRule* rule, at::Tensor* gradient, double share) {
+  const at::Device device = weight_.device();
+  const auto wide = at::TensorOptions().dtype(at::kDouble).device(device);
+  const std::int64_t count = all.unit.size(0), centres = options_.sub_centers;
+  const double scale = options_.loss.at("scale");
+
+  // This rank's own classes, by their place among those taking part, and the samples' cosines with them.
+  TileBatch batch{.unit = all.unit, .classes = classes};
+  for (std::int64_t b = 0; b < count; ++b) {
+    const std::int64_t local = all.labels[static_cast<std::size_t>(b)] - range_.begin;
+    if (local < 0 || local >= range_.count) continue;
+    std::int64_t place = local;
+    if (classes) {
+      const auto it = std::lower_bound(classes->begin(), classes->end(), local);
+      LIKENESS_ASSERT(it != classes->end() && *it == local);
+      place = it - classes->begin();
+    }
+    batch.own.push_back({.place = place, .sample = b});
+  }
+  std::sort(batch.own.begin(), batch.own.end(), [](const OwnClass& a, const OwnClass& b) {
+    return std::pair(a.place, a.sample) < std::pair(b.place, b.sample);
+  });
+  at::Tensor cosine = at::zeros({count}, wide);
+  if (!batch.own.empty()) {
+    at::Tensor rows = at::empty({static_cast<std::int64_t>(batch.own.size())}, at::kLong), samples = rows.clone();
+    for (std::size_t i = 0; i < batch.own.size(); ++i) {
+      const OwnClass& o = batch.own[i];
+      rows.mutable_data_ptr<std::int64_t>()[i] = classes ? (*classes)[static_cast<std::size_t>(o.place)] : o.place;
+      samples.mutable_data_ptr<std::int64_t>()[i] = o.sample;
+    }
+    const at::Tensor own = weight_.view({range_.count, centres, -1}).index_select(0, rows.to(device)).to(at::kDouble);
+    const at::Tensor unit = all.unit.index_select(0, samples.to(device)).to(at::kDouble).unsqueeze(1);
+    const auto [nearest, which] =
+        ((own * unit).sum(2) / at::linalg_vector_norm(own, 2, {2}).clamp_min(kSmallestNorm)).clamp(-1, 1).max(1);
+    cosine.index_copy_(0, samples.to(device), nearest);
+    batch.centre = which.contiguous();
+  }
+  group_->all_reduce_sum(cosine);
+
+  const at::Tensor known = mask_of(all.labels).to(device);
+  const at::Tensor norm = all.norm.view({-1}).to(at::kDouble);
+  const Slopes slopes =
+      apply_with_slopes(*loss_, {.cosine = cosine, .norm = norm, .known = known, .step = step, .seed = options_.seed},
+                        options_.loss.at("gradient") != 0);
+  batch.others = loss_->others();
+  batch.others.scale = scale;
+  if (options_.loss.at("filter") > 0)
+    batch.others.kind = OthersKind::kFilter, batch.others.threshold = options_.loss.at("filter");
+  batch.bar = slopes.margined.bar;
+
+  // The softmax over the classes of all ranks: the other classes by tiles, the own class beside them.
+  at::Tensor top, sum;
+  tiles_->forward(weight_, batch, &top, &sum);
+  const at::Tensor own_logit = at::where(known, slopes.margined.value * scale, -INFINITY);
+  at::Tensor highest = at::maximum(top.to(at::kDouble), own_logit);
+  group_->all_reduce_max(highest);
+  sum *= (top.to(at::kDouble) - highest).exp();
+  group_->all_reduce_sum(sum);
+  const at::Tensor own_share = (own_logit - highest).exp(), total = sum + own_share;
+  at::Tensor losses = total.log() + highest - own_logit;
+  if (options_.cap_reported_loss) losses = losses.clamp_max(kReferenceFloor);
+  if (slopes.margined.extra.defined()) losses = losses + slopes.margined.extra;
+  const at::Tensor weights = known.to(at::kDouble) / known.sum().clamp_min(1);
+  HeadStep result{.loss = at::where(known, losses * weights, 0).sum()};
+  if (device.is_cpu()) result.finite = std::isfinite(result.loss.item<double>());  // on a GPU reading it would wait
+  if (!result.finite) return result;
+
+  // And back: by the cosine of the own class, and by those of the others.
+  const at::Tensor part = weights * share, by_own = part * scale * (own_share / total - 1);
+  const at::Tensor by_cosine = by_own * slopes.by_cosine + part * slopes.extra_by_cosine;
+  const at::Tensor by_norm = by_own * slopes.by_norm + part * slopes.extra_by_norm;
+  RowSink sink{.rule = rule, .untouched_rows_too = !options_.sparse};
+  if (rule) make_buffers(rule->buffers()), sink.state = buffers_;
+  if (gradient) sink.gradient = *gradient;
+  at::Tensor unit_gradient =
+      tiles_->backward(weight_, batch, highest.to(weight_.scalar_type()), part * scale / total, by_cosine, sink);
+  group_->all_reduce_sum(unit_gradient);
+
+  const at::Tensor g = unit_gradient.narrow(0, all.mine, all.each), u = all.unit.narrow(0, all.mine, all.each);
+  result.embeddings = (g - u * (g * u).sum(1, true)) / all.norm.narrow(0, all.mine, all.each) +
+                      u * by_norm.narrow(0, all.mine, all.each).unsqueeze(1).to(u.scalar_type());
+  if (group_->size() > 1) result.embeddings = result.embeddings * group_->size();
+  return result;
 }
 
 }  // namespace likeness::train

@@ -11,26 +11,19 @@
 
 namespace likeness::train {
 
-// How the loss flows back through the margin.
-enum class MarginGradient : int {
-  kExact = 0,            // the derivative of the formula, finite at cosine +-1
-  kStraightThrough = 1,  // 1: arcface_torch writes the margin in place without gradient (losses.py, since 2022-12)
-};
-
 // What happens to an angle that the margin pushes past pi, where the cosine would rise again.
 enum class PastPi : int {
   kContinue = 0,  // cos(theta + m2) as it comes, not monotone: arcface_torch since 2022-12
   kLinear = 1,    // cos(theta) - m2 sin(m2): the field's rule before that; m1 = 1 only
   kMirror = 2,    // (-1)^k cos(phi) - 2k, k = floor(phi / pi): smooth and monotone for every m1 (SphereFace's psi)
+  kEasy = 3,      // no margin wherever the cosine is not positive: the field's easy_margin; m1 = 1 only
 };
 
 // Plain numbers, so that a kernel takes it by value.
 struct Margin {
-  double scale = 32;  // s: logits are s * value
-  double m1 = 1;      // factor on the angle
-  double m2 = 0;      // radians added to the angle
-  double m3 = 0;      // subtracted from the cosine
-  MarginGradient gradient = MarginGradient::kExact;
+  double m1 = 1;  // factor on the angle
+  double m2 = 0;  // radians added to the angle
+  double m3 = 0;  // subtracted from the cosine
   PastPi past_pi = PastPi::kLinear;
 };
 
@@ -61,7 +54,9 @@ LIKENESS_HD inline MarginPoint<T> apply_margin(T cosine, const Margin& m) {
     if (m.m1 == 1) {
       const T cos_m = cos(m2), sin_m = sin(m2);
       const bool past = cosine < -cos_m;  // theta + m2 > pi
-      if (past && m.past_pi == PastPi::kLinear) {
+      if (m.past_pi == PastPi::kEasy && !(cosine > T(0))) {
+        p = {cosine - m3, T(1)};
+      } else if (past && m.past_pi == PastPi::kLinear) {
         p = {cosine - m2 * sin_m - m3, T(1)};
       } else {
         p = {cosine * cos_m - sine * sin_m - m3, cos_m + cosine * sin_m / safe_sine};
@@ -74,15 +69,7 @@ LIKENESS_HD inline MarginPoint<T> apply_margin(T cosine, const Margin& m) {
       p = {sign * cos(phi) - T(2) * k - m3, sign * m1 * sin(phi) / safe_sine};
     }
   }
-  if (m.gradient == MarginGradient::kStraightThrough) p.slope = T(1);
   return p;
-}
-
-// One sample's loss is  log sum_j exp(logit_j) - logit_y  with logit_j = s cos_j for j != y and s value(cos_y) for its
-// class. Given exp(logit_j - top) and their sum: d loss / d cos_j.
-template <typename T, typename Sum>
-LIKENESS_HD inline T cosine_gradient(T exponential, Sum sum, T scale) {
-  return scale * T(exponential / sum);
 }
 
 }  // namespace likeness::train

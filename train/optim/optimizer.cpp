@@ -1,30 +1,100 @@
-#include "train/optim/sgd.h"
+#include "train/optim/optimizer.h"
 
 #include <torch/torch.h>
+
+#include <cmath>
 
 #include "core/error.h"
 
 namespace likeness::train {
+namespace {
 
-Sgd::Sgd(std::vector<Parameter> parameters, SgdOptions options)
-    : parameters_(std::move(parameters)), options_(options) {
-  at::NoGradGuard no_grad;
-  for (const Parameter& p : parameters_) buffers_.push_back(at::zeros_like(p.value));
+// `pattern` with * for any text, against all of `name`.
+bool matches(const char* pattern, const char* name) {
+  if (*pattern == '*') return matches(pattern + 1, name) || (*name && matches(pattern, name + 1));
+  return *pattern == *name && (*name == '\0' || matches(pattern + 1, name + 1));
 }
 
-void Sgd::step(double rate) {
+void expect_match(const std::string& pattern, const std::string& key,
+                  const std::vector<std::pair<std::string, at::Tensor>>& named) {
+  for (const auto& [name, tensor] : named)
+    if (matches(pattern.c_str(), name.c_str())) return;
+  fail_usage({.what = "the pattern matches no parameter",
+              .where = key,
+              .expected = "names as " + named.front().first + " or " + named.back().first + "; * stands for any text",
+              .got = pattern});
+}
+
+}  // namespace
+
+RowRule row_rule(const OptimizerOptions& o, double rate, double weight_decay, std::int64_t number) {
+  const auto n = static_cast<double>(number + 1);
+  return {.kind = o.kind,
+          .rate = rate,
+          .weight_decay = weight_decay,
+          .momentum = o.momentum,
+          .nesterov = o.nesterov,
+          .beta1 = o.beta1,
+          .beta2 = o.beta2,
+          .epsilon = o.epsilon,
+          .correction1 = 1 - std::pow(o.beta1, n),
+          .correction2 = 1 - std::pow(o.beta2, n),
+          .number = number};
+}
+
+Optimizer::Optimizer(std::vector<Parameter> parameters, OptimizerOptions options)
+    : parameters_(std::move(parameters)), options_(options) {
   at::NoGradGuard no_grad;
+  buffers_.resize(static_cast<std::size_t>(row_rule(options, 0, 0, 0).buffers()));
+  for (auto& buffer : buffers_)
+    for (const Parameter& p : parameters_) buffer.push_back(at::zeros_like(p.value));
+}
+
+void Optimizer::step(double rate, std::int64_t number) {
+  at::NoGradGuard no_grad;
+  const OptimizerOptions& o = options_;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& p = parameters_[i];
     at::Tensor gradient = p.value.grad();
     LIKENESS_ASSERT(gradient.defined());
-    // The fused kernel walks memory, not indices: all three must be laid out alike.
+    // The fused kernels walk memory, not indices: all must be laid out alike.
     if (gradient.strides() != p.value.strides()) gradient = at::empty_like(p.value).copy_(gradient);
-    LIKENESS_ASSERT(buffers_[i].strides() == p.value.strides() && p.value.is_non_overlapping_and_dense());
-    at::_fused_sgd_({p.value}, {gradient}, {buffers_[i]}, p.weight_decay, options_.momentum, rate * p.rate, 0.0,
-                    options_.nesterov, false, false);
+    LIKENESS_ASSERT(buffers_[0][i].strides() == p.value.strides() && p.value.is_non_overlapping_and_dense());
+    if (o.kind == RowRuleKind::kSgd)
+      at::_fused_sgd_({p.value}, {gradient}, {buffers_[0][i]}, p.weight_decay, o.momentum, rate * p.rate, 0.0,
+                      o.nesterov, false, false);
+    else
+      at::_fused_adamw_({p.value}, {gradient}, {buffers_[0][i]}, {buffers_[1][i]}, {},
+                        {at::full({}, static_cast<double>(number + 1), p.value.options().dtype(at::kFloat))},
+                        rate * p.rate, o.beta1, o.beta2, p.weight_decay, o.epsilon, false, false);
     p.value.mutable_grad().reset();
   }
+}
+
+std::vector<Parameter> group_parameters(const std::vector<std::pair<std::string, at::Tensor>>& named,
+                                        const ParameterGroups& o) {
+  for (const auto& [pattern, factor] : o.rates) expect_match(pattern, "optimizer.rates", named);
+  for (const std::string& pattern : o.freeze) expect_match(pattern, "optimizer.freeze", named);
+  std::vector<Parameter> parameters;
+  for (const auto& [name, tensor] : named) {
+    bool frozen = false;
+    for (const std::string& pattern : o.freeze) frozen = frozen || matches(pattern.c_str(), name.c_str());
+    if (frozen) {
+      at::Tensor(tensor).set_requires_grad(false);
+      continue;
+    }
+    Parameter p{.name = name, .value = tensor};
+    p.weight_decay = o.decay_everything || tensor.dim() > 1 ? o.weight_decay : 0;
+    for (const auto& [pattern, factor] : o.rates)
+      if (matches(pattern.c_str(), name.c_str())) p.rate = factor;
+    parameters.push_back(p);
+  }
+  if (parameters.empty())
+    fail_usage({.what = "nothing is left to train",
+                .where = "optimizer.freeze",
+                .expected = "at least one parameter that no pattern matches",
+                .got = std::to_string(named.size()) + " frozen"});
+  return parameters;
 }
 
 at::Tensor clip_gradient_norm(const std::vector<at::Tensor>& parameters, double max_norm) {
@@ -34,6 +104,11 @@ at::Tensor clip_gradient_norm(const std::vector<at::Tensor>& parameters, double 
   const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)), 2);
   if (max_norm > 0) at::_foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp_max(1));
   return norm;
+}
+
+void clip_gradient_value(const std::vector<at::Tensor>& parameters, double limit) {
+  at::NoGradGuard no_grad;
+  for (const at::Tensor& p : parameters) p.grad().clamp_(-limit, limit);
 }
 
 }  // namespace likeness::train

@@ -14,29 +14,6 @@ extern const Kernels kKernels;
 }
 #endif
 
-bool supported(Isa isa) {
-#ifdef LIKENESS_X86
-  switch (isa) {
-    case Isa::kAvx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
-    case Isa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case Isa::kBaseline:
-      return true;
-  }
-#endif
-  return isa == Isa::kBaseline;
-}
-
-bool multiplies_bf16() {
-#ifdef LIKENESS_X86
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
-
 const Kernels& kernels(Isa isa) {
 #ifdef LIKENESS_X86
   if (isa == Isa::kAvx512) return avx512::kKernels;
@@ -46,9 +23,7 @@ const Kernels& kernels(Isa isa) {
 }
 
 const Kernels& kernels() {
-  static const Kernels& best = kernels(supported(Isa::kAvx512) ? Isa::kAvx512
-                                       : supported(Isa::kAvx2) ? Isa::kAvx2
-                                                               : Isa::kBaseline);
+  static const Kernels& best = kernels(newest_supported());
   return best;
 }
 

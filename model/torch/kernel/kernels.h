@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/isa.h"
 #include "model/torch/kernel/storage.h"
 
 namespace likeness::model::kernel {
@@ -87,10 +88,7 @@ const GroupKernels<T>& group_kernels(const Kernels& k, bool twin) {
     return k.group_bf16[twin];
 }
 
-enum class Isa { kBaseline, kAvx2, kAvx512 };
-bool supported(Isa isa);          // by this CPU and this build
 const Kernels& kernels(Isa isa);  // for tests; only where supported
 const Kernels& kernels();         // the fastest that this CPU supports
-bool multiplies_bf16();           // AVX512-BF16, which every CPU with AMX's bf16 has as well
 
 }  // namespace likeness::model::kernel

@@ -1,0 +1,200 @@
+// The head's vector loops, every instruction set that this CPU has, against plain loops.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "train/head/kernel/kernels.h"
+
+namespace likeness::train::kernel {
+namespace {
+
+const char* name_of(Isa isa) { return isa == Isa::kBaseline ? "baseline" : isa == Isa::kAvx2 ? "avx2" : "avx512"; }
+
+class EveryIsa : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    if (!supported(GetParam())) GTEST_SKIP() << "skipped: this CPU lacks " << name_of(GetParam());
+  }
+  template <class F>
+  void for_both(F&& f) {
+    const Kernels& k = kernels(GetParam());
+    f(k.f32, float{}, 2e-6);
+    f(k.f64, double{}, 1e-14);
+  }
+};
+
+template <class T>
+std::vector<T> wave(std::int64_t n, double f, double size = 1) {
+  std::vector<T> v(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < v.size(); ++i) v[i] = T(size * std::sin(f * static_cast<double>(i) + .3));
+  return v;
+}
+
+TEST_P(EveryIsa, Products) {
+  for_both([&](const auto& k, auto zero, double tolerance) {
+    using T = decltype(zero);
+    for (std::int64_t n : {1, 5, 6, 7, 8, 13, 24})
+      for (std::int64_t depth : {1, 3, 128, 300, 1100})
+        for (bool add : {false, true}) {
+          const std::int64_t stride = depth + 3, panels = 2, out_stride = panels * k.lanes + 1;
+          const auto rows = wave<T>(n * stride, .7), packed = wave<T>(panels * depth * k.lanes, 1.1);
+          auto out = wave<T>(n * out_stride, .2);
+          const auto before = out;
+          k.products(rows.data(), stride, n, depth, packed.data(), panels, out.data(), out_stride, add);
+          for (std::int64_t r = 0; r < n; ++r)
+            for (std::int64_t c = 0; c < out_stride; ++c) {
+              const auto at = static_cast<std::size_t>(r * out_stride + c);
+              if (c == out_stride - 1) {
+                EXPECT_EQ(out[at], before[at]);  // nothing beyond the panels is touched
+                continue;
+              }
+              double want = add ? before[at] : 0, size = 1;
+              for (std::int64_t d = 0; d < depth; ++d) {
+                const double product =
+                    static_cast<double>(rows[static_cast<std::size_t>(r * stride + d)]) *
+                    packed[static_cast<std::size_t>((c / k.lanes * depth + d) * k.lanes + c % k.lanes)];
+                want += product, size += std::abs(product);
+              }
+              ASSERT_NEAR(out[at], want, tolerance * size) << n << " " << depth << " " << r << " " << c;
+            }
+        }
+  });
+}
+
+TEST_P(EveryIsa, PackTurnScaleAndNorms) {
+  for_both([&](const auto& k, auto zero, double tolerance) {
+    using T = decltype(zero);
+    const std::int64_t n = 7, width = 2 * k.lanes - 1, stride = width + 2;
+    const auto rows = wave<T>(n * stride, .9);
+    std::vector<T> panels(static_cast<std::size_t>(2 * n * k.lanes), T(99));
+    k.pack(rows.data(), stride, n, width, panels.data());
+    for (std::int64_t p = 0; p < 2; ++p)
+      for (std::int64_t r = 0; r < n; ++r)
+        for (std::int64_t l = 0; l < k.lanes; ++l) {
+          const std::int64_t c = p * k.lanes + l;
+          EXPECT_EQ(panels[static_cast<std::size_t>((p * n + r) * k.lanes + l)],
+                    c < width ? rows[static_cast<std::size_t>(r * stride + c)] : T(0));
+        }
+    std::vector<T> inverse(static_cast<std::size_t>(n));
+    k.inverse_norms(rows.data(), stride, n, width, inverse.data());
+    for (std::int64_t r = 0; r < n; ++r) {
+      double square = 0;
+      for (std::int64_t c = 0; c < width; ++c) square += std::pow(rows[static_cast<std::size_t>(r * stride + c)], 2);
+      EXPECT_NEAR(inverse[static_cast<std::size_t>(r)] * std::sqrt(square), 1, tolerance * 10);
+    }
+    const std::vector<T> zeros(static_cast<std::size_t>(width), T(0));
+    k.inverse_norms(zeros.data(), width, 1, width, inverse.data());
+    EXPECT_EQ(inverse[0], T(1) / T(1e-12));
+
+    auto tile = wave<T>(n * 2 * k.lanes, .4);
+    const auto factor = wave<T>(n, 1.7), before = tile;
+    k.scale_rows(tile.data(), 2 * k.lanes, n, factor.data());
+    std::vector<T> turned(static_cast<std::size_t>(2 * k.lanes * 9));
+    k.turn(before.data(), 2 * k.lanes, n, 2 * k.lanes, factor.data(), turned.data(), 9);
+    for (std::int64_t r = 0; r < n; ++r)
+      for (std::int64_t b = 0; b < 2 * k.lanes; ++b) {
+        const auto at = static_cast<std::size_t>(r * 2 * k.lanes + b);
+        const T want = before[at] * factor[static_cast<std::size_t>(r)];
+        EXPECT_EQ(tile[at], want);
+        EXPECT_EQ(turned[static_cast<std::size_t>(b * 9 + r)], want);
+      }
+  });
+}
+
+// Softmax over tiles, with absent classes and every rule for the others.
+TEST_P(EveryIsa, OnlineSoftmaxAndItsGradient) {
+  for_both([&](const auto& k, auto zero, double tolerance) {
+    using T = decltype(zero);
+    const std::int64_t classes = 50, stride = 2 * k.lanes;
+    for (OthersKind kind : {OthersKind::kPlain, OthersKind::kFilter, OthersKind::kCurriculum}) {
+      const Others<T> others{.kind = kind, .scale = T(64), .limit = T(.9), .threshold = T(.4)};
+      auto tile = wave<T>(classes * stride, .77);
+      for (std::int64_t r = 0; r < classes; r += 7)
+        tile[static_cast<std::size_t>(r * stride + r % stride)] = T(kAbsent);
+      for (std::int64_t r = 0; r < classes; ++r)
+        tile[static_cast<std::size_t>(r * stride + 3)] = T(kAbsent);  // nothing left
+      const auto bar = wave<T>(stride, 2.1, .5), factor = wave<T>(stride, .3);
+      std::vector<T> top(static_cast<std::size_t>(stride), -std::numeric_limits<T>::infinity());
+      std::vector<double> sum(static_cast<std::size_t>(stride), 0.0);
+      for (std::int64_t begin = 0; begin < classes; begin += 20)
+        k.online(tile.data() + begin * stride, stride, std::min<std::int64_t>(20, classes - begin), others, bar.data(),
+                 top.data(), sum.data());
+      auto gradient = tile;
+      auto finite_top = top;
+      finite_top[3] = T(0);
+      k.gradient(gradient.data(), stride, classes, others, bar.data(), finite_top.data(), factor.data());
+      for (std::int64_t b = 0; b < stride; ++b) {
+        const auto column = static_cast<std::size_t>(b);
+        const auto value = [&](double c) {
+          const double cut = std::min(std::max(c, -.9), .9);
+          if (kind == OthersKind::kFilter) return cut > T(.4) ? 0. : 64 * cut;
+          if (kind == OthersKind::kCurriculum) return 64 * (cut > bar[column] ? cut * (T(.4) + cut) : cut);
+          return 64 * cut;
+        };
+        double highest = -INFINITY, total = 0;
+        for (std::int64_t r = 0; r < classes; ++r) {
+          const double c = tile[static_cast<std::size_t>(r * stride + b)];
+          if (c > -2) highest = std::max(highest, value(c));
+        }
+        for (std::int64_t r = 0; r < classes; ++r) {
+          const double c = tile[static_cast<std::size_t>(r * stride + b)];
+          if (c > -2) total += std::exp(value(c) - highest);
+        }
+        if (b == 3) {
+          EXPECT_EQ(sum[column], 0);
+          EXPECT_TRUE(std::isinf(top[column]));
+        } else {
+          EXPECT_NEAR(top[column], highest, 100 * tolerance);
+          EXPECT_NEAR(sum[column], total, 200 * tolerance * total);
+        }
+        for (std::int64_t r = 0; r < classes; ++r) {
+          const auto at = static_cast<std::size_t>(r * stride + b);
+          const double c = tile[at];
+          double want = 0;
+          if (c > -2 && std::abs(c) <= T(.9)) {
+            double slope = 1;
+            if (kind == OthersKind::kFilter && c > T(.4)) slope = 0;
+            if (kind == OthersKind::kCurriculum && c > bar[column]) slope = T(.4) + 2 * c;
+            want = factor[column] * std::exp(value(c) - finite_top[column]) * slope;
+          }
+          EXPECT_NEAR(gradient[at], want, 300 * tolerance * std::max(std::abs(want), 1e-3)) << r << " " << b;
+        }
+      }
+    }
+  });
+}
+
+TEST_P(EveryIsa, RowsStep) {
+  for_both([&](const auto& k, auto zero, double tolerance) {
+    using T = decltype(zero);
+    const std::int64_t width = 37;
+    const auto w0 = wave<T>(width, .5), v0 = wave<T>(width, .9, .1), g0 = wave<T>(width, 1.3, .2);
+    std::vector<T> inverse(1);
+    k.inverse_norms(w0.data(), width, 1, width, inverse.data());
+    auto g = g0;
+    k.back_through_norm(g.data(), w0.data(), inverse[0], width);
+    double along = 0, square = 0;
+    for (std::size_t i = 0; i < g.size(); ++i) along += double(g0[i]) * w0[i], square += double(w0[i]) * w0[i];
+    for (std::size_t i = 0; i < g.size(); ++i)
+      EXPECT_NEAR(g[i], (g0[i] - w0[i] * along / square) / std::sqrt(square), 10 * tolerance);
+    for (bool nesterov : {false, true})
+      for (bool zero_gradient : {false, true}) {
+        auto w = w0, v = v0;
+        k.sgd(w.data(), v.data(), zero_gradient ? nullptr : g0.data(), width,
+              {.rate = .1, .weight_decay = .01, .momentum = .9, .nesterov = nesterov});
+        for (std::size_t i = 0; i < w.size(); ++i) {
+          const double d = (zero_gradient ? 0. : g0[i]) + .01 * w0[i], buffer = .9 * v0[i] + d;
+          EXPECT_NEAR(v[i], buffer, tolerance);
+          EXPECT_NEAR(w[i], w0[i] - .1 * (nesterov ? d + .9 * buffer : buffer), tolerance);
+        }
+      }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::Values(Isa::kBaseline, Isa::kAvx2, Isa::kAvx512),
+                         [](const auto& info) { return name_of(info.param); });
+
+}  // namespace
+}  // namespace likeness::train::kernel
