@@ -96,33 +96,91 @@ model::WeightTensor join_rows(const model::Weights& weights, const std::string& 
   return joined;
 }
 
-void save_checkpoint(const fs::path& folder, const Checkpoint& c) {
-  refuse_non_finite(c.model.weights, folder, kFiles[0]);
-  refuse_non_finite(c.head, folder, kFiles[1]);
-  refuse_non_finite(c.optimizer, folder, kFiles[2]);
-  fs::create_directories(folder.parent_path());
-  write_folder_atomically(folder, IfExists::kReplace, [&c](const fs::path& temporary) {
-    model::save_model(temporary / kFiles[0], c.model, IfExists::kRefuse);
-    model::write_safetensors(temporary / kFiles[1], c.head, IfExists::kRefuse);
-    model::write_safetensors(temporary / kFiles[2], c.optimizer, IfExists::kRefuse);
-    nlohmann::json files;
-    for (const char* name : kFiles)
-      files[name] = {{"bytes", fs::file_size(temporary / name)}, {"xxh3_128", file_digest(temporary / name)}};
-    const Progressed& p = c.progress;
-    nlohmann::json state = {{"format", kFormat},
-                            {"step", p.step},
-                            {"epoch", p.epoch},
-                            {"position", p.position},
-                            {"seconds", p.seconds},
-                            {"loss", p.loss},
-                            {"best_step", p.best_step},
-                            {"rate_factor", p.rate_factor},
-                            {"settings", c.settings},
-                            {"data_digest", c.data_digest},
-                            {"files", files}};
-    state["best"] = p.best ? nlohmann::json(*p.best) : nlohmann::json();
-    write_atomically(temporary / "state.json", IfExists::kRefuse, state.dump(2) + "\n");
+namespace {
+
+void write_state(const fs::path& folder, const Checkpoint& c, const std::vector<std::string>& names) {
+  nlohmann::json files;
+  for (const std::string& name : names)
+    files[name] = {{"bytes", fs::file_size(folder / name)}, {"xxh3_128", file_digest(folder / name)}};
+  const Progressed& p = c.progress;
+  nlohmann::json state = {{"format", kFormat},
+                          {"step", p.step},
+                          {"epoch", p.epoch},
+                          {"position", p.position},
+                          {"seconds", p.seconds},
+                          {"loss", p.loss},
+                          {"best_step", p.best_step},
+                          {"rate_factor", p.rate_factor},
+                          {"settings", c.settings},
+                          {"data_digest", c.data_digest},
+                          {"files", files}};
+  state["best"] = p.best ? nlohmann::json(*p.best) : nlohmann::json();
+  write_atomically(folder / "state.json", IfExists::kRefuse, state.dump(2) + "\n");
+}
+
+[[noreturn]] void another_rank_failed(const fs::path& folder) {
+  fail_environment({.what = "another rank could not write its part of a checkpoint",
+                    .where = folder.string(),
+                    .hint = "that rank says why; older checkpoints are sound"});
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRanks& ranks) {
+  const std::string own = ranks.size == 1 ? "" : "-" + std::to_string(ranks.rank);
+  std::exception_ptr failure;
+  // Every rank comes to every meeting below, whatever became of its own part: none waits for one that has given up.
+  const auto attempt = [&failure](const std::function<void()>& act) {
+    try {
+      act();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  };
+  const auto meet = [&] {
+    if (ranks.all(!failure)) return;
+    if (failure) std::rethrow_exception(failure);
+    another_rank_failed(folder);
+  };
+  const auto write_own = [&](const fs::path& temporary) {
+    if (ranks.rank == 0) {
+      refuse_non_finite(c.model.weights, folder, kFiles[0]);
+      model::save_model(temporary / kFiles[0], c.model, IfExists::kRefuse);
+    }
+    refuse_non_finite(c.head, folder, kFiles[1]);
+    refuse_non_finite(c.optimizer, folder, kFiles[2]);
+    model::write_safetensors(temporary / ("head" + own + ".safetensors"), c.head, IfExists::kRefuse);
+    model::write_safetensors(temporary / ("optimizer" + own + ".safetensors"), c.optimizer, IfExists::kRefuse);
+  };
+  if (ranks.rank != 0) {
+    const fs::path temporary = ranks.from_rank_0("");
+    if (temporary.empty()) another_rank_failed(folder);
+    attempt([&] { write_own(temporary); });
+    meet();
+    meet();  // the folder has its name
+    return;
+  }
+  bool announced = false;
+  attempt([&] {
+    fs::create_directories(folder.parent_path());
+    write_folder_atomically(folder, IfExists::kReplace, [&](const fs::path& temporary) {
+      announced = true;
+      ranks.from_rank_0(temporary.string());
+      attempt([&] { write_own(temporary); });
+      meet();
+      std::vector<std::string> names = {kFiles[0]};
+      for (int r = 0; r < ranks.size; ++r)
+        for (const char* part : {"head", "optimizer"})
+          names.push_back(part + (ranks.size == 1 ? std::string() : "-" + std::to_string(r)) + ".safetensors");
+      write_state(temporary, c, names);
+    });
   });
+  if (!announced) ranks.from_rank_0("");
+  if (!announced || ranks.size == 1) {
+    if (failure) std::rethrow_exception(failure);
+    return;
+  }
+  meet();
 }
 
 Checkpoint load_checkpoint(const fs::path& folder) {
@@ -141,7 +199,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
     const nlohmann::json state = nlohmann::json::parse(read_text(state_file));
     if (state.at("format") != kFormat)
       refuse("checkpoint of another version", state_file, kFormat, state.at("format").dump());
-    for (const char* name : kFiles) digests[name] = state.at("files").at(name).at("xxh3_128");
+    for (const auto& [name, facts] : state.at("files").items()) digests[name] = facts.at("xxh3_128");
+    if (digests.count(kFiles[0]) == 0) refuse("checkpoint without a model", state_file, kFiles[0], "other files");
     c.progress = {.step = state.at("step"),
                   .epoch = state.at("epoch"),
                   .position = state.at("position"),
@@ -156,14 +215,22 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   } catch (const nlohmann::json::exception& e) {
     refuse("not the state of a checkpoint", state_file, kFormat, e.what());
   }
-  for (const char* name : kFiles) {
+  for (const auto& [name, digest] : digests) {
     const std::string got = file_digest(folder / name);
-    if (got != digests[name]) refuse("file of a checkpoint was altered", folder / name, "digest " + digests[name], got);
+    if (got != digest) refuse("file of a checkpoint was altered", folder / name, "digest " + digest, got);
+    if (name == kFiles[0]) continue;
+    // The parts of several ranks hold different rows of the same tensors.
+    model::Weights part = model::read_safetensors(folder / name);
+    model::Weights& whole = name.starts_with("head") ? c.head : c.optimizer;
+    whole.metadata = part.metadata;
+    whole.tensors.merge(part.tensors);
   }
   c.model = model::load_model(folder / kFiles[0]);
-  c.head = model::read_safetensors(folder / kFiles[1]);
-  c.optimizer = model::read_safetensors(folder / kFiles[2]);
   return c;
+}
+
+fs::path checkpoint_folder(const fs::path& run, std::int64_t step) {
+  return run / "checkpoints" / ("step-" + std::to_string(step));
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {

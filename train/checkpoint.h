@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,14 +43,23 @@ std::string row_range(const std::string& name, std::int64_t begin, std::int64_t 
 model::WeightTensor join_rows(const model::Weights& weights, const std::string& name, std::int64_t rows,
                               std::int64_t columns, const std::string& where);
 
-// Writes `folder` whole or not at all: model.safetensors, head.safetensors, optimizer.safetensors, and last state.json
-// with a digest of each. Refuses to write weights that are not finite (kData): an older checkpoint is then still the
-// newest.
-void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+// The ranks that save together, without Torch. Each has its own rows of the head; they see one file system.
+struct SavingRanks {
+  int rank = 0, size = 1;
+  std::function<bool(bool)> all = [](bool mine) { return mine; };  // true where all ranks say true
+  std::function<std::string(const std::string&)> from_rank_0 = [](const std::string& text) { return text; };
+};
+
+// Writes `folder` whole or not at all: model.safetensors, head.safetensors, optimizer.safetensors (with several ranks
+// head-R and optimizer-R, one pair from each), and last state.json with a digest of each. Refuses to write weights that
+// are not finite (kData): an older checkpoint is then still the newest. All ranks fail when one does (kEnvironment).
+void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, const SavingRanks& ranks = {});
 
 // kData naming the file that is missing or does not have its digest.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
 
+std::filesystem::path checkpoint_folder(const std::filesystem::path& run,
+                                        std::int64_t step);  // <run>/checkpoints/step-N
 // <run>/checkpoints/step-N with the largest N; nothing if there is none.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 // All of <run>/checkpoints, oldest first.

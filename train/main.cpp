@@ -1,9 +1,12 @@
 // likeness-train: from a recipe and a set of labelled faces to a run folder. The one place of train/ that sees the
 // evaluation.
 #include "core/cli.h"
+#include "core/error.h"
+#include "core/log.h"
 #include "data/face_source.h"
 #include "eval/verify.h"
 #include "model/torch/allocator.h"
+#include "train/dist/launch.h"
 #include "train/verb_run.h"
 
 using namespace likeness;
@@ -41,6 +44,18 @@ train::Judge make_judge(const std::string& entry) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // `--ranks N` starts N of these, before a thread exists or stdout has been redirected.
+  try {
+    const std::vector<std::string> arguments(argv, argv + argc);
+    if (const int ranks = train::asked_ranks(arguments); ranks > 1)
+      return train::launch_ranks({.ranks = ranks,
+                                  .arguments = train::own_arguments(),
+                                  .only_rank_0_prints = true,
+                                  .report = [](const std::string& line) { log_error(line); }});
+  } catch (const Error& e) {
+    log_error(e.what());
+    return e.exit_code();
+  }
   model::keep_memory();
   return run_program({.stage = "train",
                       .summary = "trains face-recognition networks",

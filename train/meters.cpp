@@ -14,7 +14,7 @@ void Meters::add(std::int64_t step, const StepMeters& meters, const std::int64_t
   losses_.push_back(meters.loss);
   norms_.push_back(meters.gradient_norm);
   pictures_.emplace_back(index, index + batch);
-  seen_ += batch;
+  seen_ += batch * ranks_;
   rate_ = meters.rate;
 }
 

@@ -25,7 +25,11 @@ struct StepMeters {
 class Meters {
  public:
   // `picture` names picture i of the set ("record 17") for messages.
-  explicit Meters(std::function<std::string(std::int64_t)> picture) : picture_(std::move(picture)) { restart_clock(); }
+  // `ranks` see as many pictures each.
+  explicit Meters(std::function<std::string(std::int64_t)> picture, int ranks = 1)
+      : picture_(std::move(picture)), ranks_(ranks) {
+    restart_clock();
+  }
   void add(std::int64_t step, const StepMeters& meters, const std::int64_t* index, std::int64_t batch);
   // Means since the last call; reads the device once. kData naming the first step whose loss or gradient is not finite,
   // and its pictures. Nothing to do without steps: returns false.
@@ -38,6 +42,7 @@ class Meters {
  private:
   void refuse_non_finite(std::size_t i, double loss, double norm) const;
   std::function<std::string(std::int64_t)> picture_;
+  int ranks_;
   std::vector<at::Tensor> losses_, norms_;
   std::vector<std::vector<std::int64_t>> pictures_;
   std::int64_t first_step_ = 0, seen_ = 0;

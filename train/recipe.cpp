@@ -125,6 +125,8 @@ Recipe read_recipe(Config& config) {
   if (r.accumulate > 1 && r.sparse)
     config.fail("accumulate", "1 with head.update sparse: a gradient collected over batches is dense",
                 text(r.accumulate));
+  r.rank_compression = config.get_choice("ranks.compression", "none", {"bf16", "none"});
+  r.rank_timeout = config.get_double("ranks.timeout", 300, 1, 1e6);
   r.flip = config.get_double("flip", 0.5, 0, 1);
   r.precision = config.get_choice("precision", "f32", {"bf16", "f32"});
   read_optimizer(config, r);
@@ -146,7 +148,8 @@ Recipe read_recipe(Config& config) {
 std::map<std::string, std::string> Recipe::settings() const {
   std::map<std::string, std::string> s;
   const auto put = [&s](const std::string& key, const auto& value) { s[key] = text(value); };
-  put("seed", seed), put("batch", batch), put("accumulate", accumulate), put("flip", flip), put("precision", precision);
+  put("seed", seed), put("batch of all ranks", batch * ranks), put("accumulate", accumulate),
+      put("ranks.compression", rank_compression), put("flip", flip), put("precision", precision);
   put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding),
       put("backbone.dropout", backbone.dropout);
   put("input", backbone.input);

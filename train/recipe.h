@@ -40,7 +40,10 @@ struct Recipe {
   double epochs = 5;        // ignored where steps is given
   std::int64_t steps = -1;  // -1: epochs; 0: write the untrained network
   std::int64_t batch = 64;
-  std::int64_t accumulate = 1;  // batches per step
+  std::int64_t accumulate = 1;            // batches per step
+  int ranks = 1;                          // filled in by the session; `batch` is per rank
+  std::string rank_compression = "none";  // none, bf16: of the gradients sent between ranks
+  double rank_timeout = 300;              // seconds until a rank that does not answer is given up
   double flip = 0.5;
   std::string precision = "f32";  // f32, bf16
 

@@ -46,9 +46,6 @@ class RunFolder {
   void done(const LogRow& last);
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path checkpoint(std::int64_t step) const {
-    return path_ / "checkpoints" / ("step-" + std::to_string(step));
-  }
   std::filesystem::path best() const { return path_ / "best"; }
 
  private:

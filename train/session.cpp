@@ -10,11 +10,12 @@
 #include "core/progress.h"
 #include "core/rng.h"
 #include "core/thread_pool.h"
-#include "core/version.h"
 #include "train/device.h"
 #include "train/input_geometry.h"
+#include "train/joining.h"
 #include "train/live_engine.h"
 #include "train/rehearsal.h"
+#include "train/run_identity.h"
 #include "train/trainer.h"
 #include "train/training_set.h"
 
@@ -25,51 +26,13 @@ namespace fs = std::filesystem;
 
 // What the set decides: class count, geometry, steps.
 void complete_recipe(Recipe& r, const data::FaceSource& source, const FaceGeometry& geometry) {
-  const std::int64_t per_epoch = source.size() / r.batch / r.accumulate;  // steps
+  const std::int64_t per_epoch = source.size() / (r.batch * r.ranks) / r.accumulate;  // steps
   r.backbone.input = geometry.width;
   r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
   for (double epoch : r.milestones)
     r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
   if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
   if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
-}
-
-// Same weights after the same steps need the same settings and data: anything else is another run.
-void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceSource& source, const fs::path& where) {
-  for (const auto& [key, value] : recipe.settings()) {
-    const auto it = c.settings.find(key);
-    const std::string old = it == c.settings.end() ? "nothing" : it->second;
-    if (old != value)
-      fail_usage({.what = "this run began with another setting",
-                  .where = where.string() + ", " + key,
-                  .expected = old,
-                  .got = value,
-                  .hint = "--resume goes on with the same recipe; --out begins another run"});
-  }
-  if (c.data_digest != source.digest())
-    fail_data({.what = "this run began with other pictures",
-               .where = source.path().string(),
-               .expected = "digest " + c.data_digest,
-               .got = source.digest(),
-               .hint = "--resume goes on with the same set; --out begins another run"});
-}
-
-Facts facts_of(const TrainRequest& request, const Recipe& recipe, const data::FaceSource& source,
-               const at::Device& device, int threads) {
-  return {{"command", request.command},
-          {"data", source.path().string()},
-          {"data_digest", source.digest()},
-          {"pictures", std::to_string(source.size())},
-          {"identities", std::to_string(source.identities())},
-          {"precision", recipe.precision},
-          {"device", device.str()},
-          {"threads", std::to_string(threads)},
-          {"revision", git_revision()},
-          {"version", version_text()},
-          {"torch", TORCH_VERSION},
-          {"cpu", cpu_features()},
-          {"determinism", device.is_cpu() ? "bit-identical for the same binary, machine type, seed and threads"
-                                          : "sums on the GPU run in any order"}};
 }
 
 // Everything one run owns while it trains.
@@ -79,12 +42,15 @@ class Session {
   TrainOutcome run();
 
  private:
+  bool leads() const { return group_->rank() == 0; }  // writes the run folder and judges
+  void open_folder(RunStart start);
   void begin();  // network, head and trainer as they start
   void resume();
   void restore(const fs::path& checkpoint);
   bool roll_back(int times, const Diverged& why);
   void train_on(data::Loader& loader);
   void validate();
+  void write_best();
   void save();
   model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
 
@@ -95,6 +61,7 @@ class Session {
   std::string resolved_;
   std::unique_ptr<data::FaceSource> source_;
   ModelContract contract_;
+  std::unique_ptr<Group> group_;
   std::unique_ptr<model::TorchModel> model_;
   std::unique_ptr<Classifier> head_;
   std::unique_ptr<Trainer> trainer_;
@@ -111,11 +78,13 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   out_ = request.out.empty() ? fs::path("runs") / request.config.stem() : request.out;
   check_run_folder(out_, request.start);
   device_ = open_device(request.device);
-  threads_ = resolve_threads(request.threads);
+  const RankEnvironment ranks = read_rank_environment();
+  threads_ = request.threads > 0 ? request.threads : std::max(1, resolve_threads(0) / std::max(1, ranks.local_size));
   at::set_num_threads(threads_);
 
+  recipe_.ranks = ranks.group.size;
   source_ = data::open_faces(recipe_.data);
-  check_training_set(*source_, recipe_.batch);
+  check_training_set(*source_, recipe_.batch * recipe_.ranks);
   contract_.geometry = input_geometry(recipe_, *source_);
   contract_.dimension = recipe_.backbone.embedding;
   complete_recipe(recipe_, *source_, contract_.geometry);
@@ -124,7 +93,8 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
     NoiseEngine rehearsal(contract_);
     judges_.back()(rehearsal);
   }
-
+  // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
+  group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
   begin();
 }
 
@@ -143,10 +113,10 @@ void Session::begin() {
                                                          .cap_reported_loss = recipe_.cap_reported_loss,
                                                          .init_std = recipe_.head_std,
                                                          .seed = recipe_.seed},
-                                       at::kFloat);
+                                       at::kFloat, group_.get());
   model_->to(device_);
   head_->to(device_);
-  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_);
+  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_, group_.get());
 }
 
 void Session::resume() {
@@ -177,10 +147,10 @@ bool Session::roll_back(int times, const Diverged& why) {
   else
     begin();
   trainer_->progress().rate_factor = factor;
-  for (std::size_t i = saved.size() - std::min(back - 1, saved.size()); i < saved.size(); ++i) fs::remove_all(saved[i]);
-  folder_.reset();
-  folder_ = std::make_unique<RunFolder>(out_, RunStart::kResume, trainer_->progress().step, resolved_,
-                                        facts_of(request_, recipe_, *source_, device_, threads_));
+  group_->barrier();  // all have read what goes
+  for (std::size_t i = saved.size() - std::min(back - 1, saved.size()); leads() && i < saved.size(); ++i)
+    fs::remove_all(saved[i]);
+  open_folder(RunStart::kResume);
   char rate[32];
   std::snprintf(rate, sizeof rate, "%.3g", factor);
   log_warn(why.parts().what + ", " + why.parts().where + "; going back to step " +
@@ -188,8 +158,17 @@ bool Session::roll_back(int times, const Diverged& why) {
   return true;
 }
 
+void Session::open_folder(RunStart start) {
+  folder_.reset();
+  if (leads())
+    folder_ = std::make_unique<RunFolder>(
+        out_, start, trainer_->progress().step, resolved_,
+        facts_of(request_.command, recipe_, *source_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
+}
+
 void Session::validate() {
   if (judges_.empty()) return;
+  if (!leads()) return group_->barrier();
   Progressed& progress = trainer_->progress();
   std::optional<double> chosen;
   for (std::size_t i = 0; i < judges_.size(); ++i) {
@@ -200,9 +179,16 @@ void Session::validate() {
     if (!metrics.empty() && !chosen) chosen = metrics.front().second;
     for (const auto& [name, value] : metrics) log_info(set + "  " + name + " " + std::to_string(value));
   }
-  if (!chosen || (progress.best && *progress.best >= *chosen)) return;
-  progress.best = chosen;
-  progress.best_step = progress.step;
+  const bool better = chosen && !(progress.best && *progress.best >= *chosen);
+  if (better) {
+    progress.best = chosen;
+    progress.best_step = progress.step;
+    write_best();
+  }
+  group_->barrier();
+}
+
+void Session::write_best() {
   write_folder_atomically(folder_->best(), IfExists::kReplace, [this](const fs::path& temporary) {
     model::save_model(temporary / "model.safetensors", trained(), IfExists::kRefuse);
     write_atomically(temporary / "step", IfExists::kRefuse, std::to_string(trainer_->progress().step) + "\n");
@@ -217,18 +203,21 @@ void Session::save() {
                .head = {},
                .optimizer = {}};
   trainer_->save(&c.head, &c.optimizer);
-  save_checkpoint(folder_->checkpoint(c.progress.step), c);
-  prune_checkpoints(out_, recipe_.keep);
+  save_checkpoint(checkpoint_folder(out_, c.progress.step), c, saving_ranks(*group_));
+  if (leads()) prune_checkpoints(out_, recipe_.keep);
 }
 
 void Session::train_on(data::Loader& loader) {
-  Meters meters([this](std::int64_t i) { return source_->key(i); });
+  Meters meters([this](std::int64_t i) { return source_->key(i); }, recipe_.ranks);
   const std::int64_t left = recipe_.schedule.total - trainer_->progress().step;
-  Progress progress("train", static_cast<std::uint64_t>(left * recipe_.batch * recipe_.accumulate), "pictures");
+  Progress progress("train", static_cast<std::uint64_t>(left * recipe_.batch * recipe_.accumulate * recipe_.ranks),
+                    "pictures");
   TrainerHooks hooks;
-  hooks.progress = [&progress](std::int64_t pictures) { progress.add(static_cast<std::uint64_t>(pictures)); };
+  hooks.progress = [this, &progress](std::int64_t pictures) {
+    progress.add(static_cast<std::uint64_t>(pictures * recipe_.ranks));
+  };
   hooks.log = [this, &progress](const LogRow& row) {
-    folder_->log(row);
+    if (folder_) folder_->log(row);
     char text[80];
     std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss,
                   row.rate);
@@ -248,18 +237,21 @@ void Session::train_on(data::Loader& loader) {
 TrainOutcome Session::run() {
   if (request_.start == RunStart::kResume) resume();
   const std::int64_t begin = trainer_->progress().step, total = recipe_.schedule.total;
-  folder_ = std::make_unique<RunFolder>(out_, request_.start, begin, resolved_,
-                                        facts_of(request_, recipe_, *source_, device_, threads_));
+  open_folder(request_.start);
+  group_->barrier();  // the folder is there
 
-  data::LoaderOptions options{
-      .geometry = contract_.geometry,
-      .sampler =
-          {.seed = recipe_.seed, .rank = 0, .world = 1, .batch = recipe_.batch, .shuffle = true, .drop_last = true},
-      .workers = recipe_.workers,
-      .prefetch = 4,
-      .flip = recipe_.flip,
-      .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
-      .allocate = {}};
+  data::LoaderOptions options{.geometry = contract_.geometry,
+                              .sampler = {.seed = recipe_.seed,
+                                          .rank = group_->rank(),
+                                          .world = group_->size(),
+                                          .batch = recipe_.batch,
+                                          .shuffle = true,
+                                          .drop_last = true},
+                              .workers = recipe_.workers,
+                              .prefetch = 4,
+                              .flip = recipe_.flip,
+                              .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
+                              .allocate = {}};
   std::int64_t bad = 0;
   std::string first_bad;
   for (int times = 1;; ++times) {
@@ -279,7 +271,8 @@ TrainOutcome Session::run() {
   if (bad > 0)
     log_warn(format_count(static_cast<std::uint64_t>(bad)) +
              " pictures could not be read and were skipped; the first: " + first_bad);
-  folder_->done(trainer_->last());
+  if (folder_) folder_->done(trainer_->last());
+  group_->barrier();
   const Progressed& p = trainer_->progress();
   return {
       .run = out_, .last = trainer_->last(), .best = p.best, .best_step = p.best_step, .resumed_from = resumed_from_};

@@ -16,8 +16,10 @@ std::vector<double> as_vector(const std::array<double, 3>& a) { return {a.begin(
 
 }  // namespace
 
-Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device)
-    : model_(model),
+Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device, Group* group)
+    : alone_(group ? nullptr : solo_group()),
+      group_(group ? *group : *alone_),
+      model_(model),
       head_(head),
       accumulate_(recipe.accumulate),
       schedule_(recipe.schedule),
@@ -33,6 +35,7 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
                                                                             .freeze = recipe.freeze});
   for (const Parameter& p : parameters) backbone_.push_back(p.value);
   optimizer_ = std::make_unique<Optimizer>(std::move(parameters), recipe.optimizer);
+  reducer_ = std::make_unique<Reducer>(backbone_, group_, ReducerOptions{.bf16 = recipe.rank_compression == "bf16"});
   head.make_buffers(row_rule(recipe.optimizer, 0, 0, 0).buffers());
 }
 
@@ -47,6 +50,7 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
   if (guarded) model_.remember_statistics();
   if (count > 1 && !head_gradient_.defined()) head_gradient_ = at::empty_like(head_.weight());
   if (count > 1) head_gradient_.zero_();
+  group_.at_step(progress_.step + 1);
   StepMeters meters{.rate = rate};
   bool finite = true;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -57,11 +61,13 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
     const HeadStep head = head_.step(embeddings, batch.labels, progress_.step, count == 1 ? &rule : nullptr,
                                      count == 1 ? nullptr : &head_gradient_, 1.0 / static_cast<double>(count));
     finite = head.finite;
+    reducer_->pause(i + 1 < count);
     if (finite) embeddings.backward(head.embeddings);
     const at::Tensor share = head.loss / static_cast<double>(count);
     meters.loss = meters.loss.defined() ? meters.loss + share : share;
   }
   if (finite) {
+    reducer_->finish();
     if (clip_value_ > 0) clip_gradient_value(backbone_, clip_value_);
     meters.gradient_norm = clip_gradient_norm(backbone_, clip_);  // the head is not clipped, as in the reference
   } else {
@@ -133,15 +139,23 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     row_.epoch = static_cast<double>(progress_.step * accumulate_) / static_cast<double>(per_epoch);
     if (hooks.progress) hooks.progress(seen);
 
-    const bool last = progress_.step == schedule_.total, stop = stop_signal() != 0;
+    const bool last = progress_.step == schedule_.total, stop = agreed_stop_signal() != 0;
     const bool validate = due(progress_.step, pace.validate_every) || last,
                save = due(progress_.step, pace.checkpoint_every) || last || stop;
     if (due(progress_.step, pace.log_every) || validate || save) flush(meters, hooks);
     if (validate && !stop && hooks.validate) hooks.validate();
     if (save && hooks.checkpoint) hooks.checkpoint();
     if (validate || save) meters.restart_clock();
-    if (stop && !last) throw Interrupted(stop_signal());
+    if (stop && !last) throw Interrupted(agreed_stop_signal());
   }
+}
+
+// A signal that reached any rank stops all at the same step.
+int Trainer::agreed_stop_signal() {
+  if (group_.size() == 1) return stop_signal();
+  at::Tensor signal = at::full({1}, stop_signal(), at::TensorOptions(device_).dtype(at::kFloat));
+  group_.all_reduce_max(signal);
+  return static_cast<int>(signal.item<float>());
 }
 
 void Trainer::flush(Meters& meters, const TrainerHooks& hooks) {

@@ -11,6 +11,7 @@
 #include "data/loader.h"
 #include "model/torch/module.h"
 #include "train/checkpoint.h"
+#include "train/dist/reducer.h"
 #include "train/head/classifier.h"
 #include "train/meters.h"
 #include "train/optim/optimizer.h"
@@ -47,7 +48,8 @@ struct TrainerPace {
 // Owns the optimizer; borrows network and head, which live on `device` already. Not thread-safe.
 class Trainer {
  public:
-  Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device);
+  // `group`, which the head was made with and which outlives the trainer; null: alone. Gradients are averaged over it.
+  Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device, Group* group = nullptr);
 
   // One step on `count` micro-batches, which `next` hands out one after the other: their mean gradient, as one batch of
   // all of them would give (batch norm sees each alone). Nothing is read back from a GPU.
@@ -72,12 +74,16 @@ class Trainer {
   void flush(Meters& meters, const TrainerHooks& hooks);
   void skipped(const at::Tensor& images, const std::vector<std::int64_t>& pictures, const Meters& meters,
                const TrainerHooks& hooks);
+  int agreed_stop_signal();
+  std::unique_ptr<Group> alone_;
+  Group& group_;
   model::TorchModel& model_;
   Classifier& head_;
   std::vector<at::Tensor> backbone_;
   at::Tensor head_gradient_;  // where micro-batches collect it
   std::int64_t accumulate_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Reducer> reducer_;
   Schedule schedule_;
   std::int64_t allowed_skips_, skips_ = 0;
   double base_rate_, weight_decay_, clip_, clip_value_;

@@ -23,6 +23,12 @@ void put(const model::WeightTensor& stored, at::Tensor target, const std::string
   target.copy_(model::to_tensor(stored, target.scalar_type(), where));
 }
 
+// This rank's rows, from `first` on, of a tensor that holds those of all.
+void put_rows(const model::WeightTensor& stored, std::int64_t first, at::Tensor target, const std::string& where) {
+  at::NoGradGuard no_grad;
+  target.copy_(model::to_tensor(stored, target.scalar_type(), where).narrow(0, first, target.size(0)));
+}
+
 const model::WeightTensor& find(const model::Weights& weights, const std::string& name, const std::string& where) {
   const auto it = weights.tensors.find(name);
   if (it == weights.tensors.end())
@@ -37,24 +43,26 @@ const model::WeightTensor& find(const model::Weights& weights, const std::string
 }  // namespace
 
 void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
-  const std::int64_t rows = head_.weight().size(0);
+  const std::int64_t first = head_.range().begin * head_.options().sub_centers, last = first + head_.weight().size(0);
   head->metadata = optimizer->metadata = {{"classes", std::to_string(head_.options().classes)},
                                           {"sub_centers", std::to_string(head_.options().sub_centers)},
                                           {"dimension", std::to_string(head_.weight().size(1))}};
-  head->tensors[row_range("weight", 0, rows)] = model::from_tensor(head_.weight());
+  head->tensors[row_range("weight", first, last)] = model::from_tensor(head_.weight());
   for (const auto& [name, value] : head_.loss().state()) head->tensors["loss/" + name] = model::from_tensor(value);
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
-    for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i)
+    for (std::size_t i = 0; group_.rank() == 0 && i < optimizer_->parameters().size(); ++i)
       optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name] =
           model::from_tensor(optimizer_->buffers()[k][i]);
-    optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", 0, rows)] = model::from_tensor(head_.buffers()[k]);
+    optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", first, last)] =
+        model::from_tensor(head_.buffers()[k]);
   }
 }
 
 void Trainer::load(const model::Weights& head, const model::Weights& optimizer, const std::string& where) {
-  const std::int64_t rows = head_.weight().size(0), dimension = head_.weight().size(1);
+  const std::int64_t centres = head_.options().sub_centers, rows = head_.options().classes * centres,
+                     first = head_.range().begin * centres, dimension = head_.weight().size(1);
   const std::string head_file = where + "/head.safetensors";
-  put(join_rows(head, "weight", rows, dimension, head_file), head_.weight(), head_file);
+  put_rows(join_rows(head, "weight", rows, dimension, head_file), first, head_.weight(), head_file);
   for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
   const std::string file = where + "/optimizer.safetensors";
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
@@ -62,7 +70,8 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
       const std::string& name = optimizer_->parameters()[i].name;
       put(find(optimizer, kBuffers[k] + name, file), optimizer_->buffers()[k][i], file + ", " + name);
     }
-    put(join_rows(optimizer, std::string(kBuffers[k]) + "head", rows, dimension, file), head_.buffers()[k], file);
+    put_rows(join_rows(optimizer, std::string(kBuffers[k]) + "head", rows, dimension, file), first, head_.buffers()[k],
+             file);
   }
 }
 

@@ -1,9 +1,8 @@
 #include "train/verb_run.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
-
-#include <CLI/CLI.hpp>
 
 #include "core/error.h"
 #include "core/progress.h"
@@ -34,12 +33,6 @@ std::string typed_command(const RunArguments& a, const CommonOptions& common) {
 }
 
 CommandResult run(const RunArguments& a, const CommonOptions& common, const JudgeMaker& judges) {
-  if (a.ranks != 1)
-    fail_usage({.what = "several ranks are not supported in this build",
-                .where = "--ranks",
-                .expected = "1",
-                .got = std::to_string(a.ranks),
-                .hint = "--threads uses more cores with one rank"});
   if (a.resume && common.force)
     fail_usage({.what = "--resume keeps a run and --force replaces it",
                 .where = "arguments",
@@ -63,9 +56,8 @@ CommandResult run(const RunArguments& a, const CommonOptions& common, const Judg
                  {"best", nlohmann::json()},  {"resumed_from", nlohmann::json()}};
   if (o.best) result.json["best"] = {{"value", *o.best}, {"step", o.best_step}};
   if (o.resumed_from >= 0) result.json["resumed_from"] = o.resumed_from;
-  result.text =
-      "trained " + format_count(static_cast<std::uint64_t>(o.last.step)) + " steps, loss " + decimals(o.last.loss, 3) + ", " +
-      format_duration(o.last.seconds) + " of training\n";
+  result.text = "trained " + format_count(static_cast<std::uint64_t>(o.last.step)) + " steps, loss " +
+                decimals(o.last.loss, 3) + ", " + format_duration(o.last.seconds) + " of training\n";
   if (o.best) result.text += "best: " + decimals(*o.best, 4) + " after step " + std::to_string(o.best_step) + "\n";
   result.text += "run: " + o.run.string() + "\n";
   return result;
@@ -86,7 +78,10 @@ Verb run_verb(JudgeMaker judges) {
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
     app.add_flag("--resume", a->resume, "go on from the newest checkpoint in --out; starts fresh where there is none");
-    app.add_option("--ranks", a->ranks, "processes to train with")->type_name("N");
+    app.add_option("--ranks", a->ranks,
+                   "start N processes on this machine, which share out batch, identities and cores; several machines: "
+                   "torchrun, mpirun or srun")
+        ->type_name("N");
     return [a, judges](const CommonOptions& common) { return run(*a, common, judges); };
   };
   return verb;

@@ -4,24 +4,25 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <chrono>
 #include <memory>
-#include <string>
 #include <vector>
+
+#include "train/dist/group_options.h"
 
 namespace likeness::train {
 
-struct GroupOptions {
-  int rank = 0, size = 1;
-  std::string host = "127.0.0.1";                               // of rank 0's store
-  int port = 0;                                                 // of rank 0's store; 0 only with size 1
-  std::string address = "127.0.0.1";                            // under which the others reach this rank (Gloo)
-  std::string interface = {};                                   // network interface instead of `address`, as eth0
-  std::chrono::milliseconds timeout = std::chrono::minutes(5);  // of every operation: a lost rank is noticed within it
+// An operation under way.
+class Pending {
+ public:
+  virtual ~Pending() = default;
+  // Until the tensor holds the result. Errors as Group's. Call it once.
+  virtual void wait() = 0;
 };
 
 // All ranks call the same operations in the same order with tensors of equal shape and type, contiguous. Not
-// thread-safe. Errors: kEnvironment naming rank and operation when a rank is lost or the timeout passes.
+// thread-safe. Errors: kEnvironment naming this rank, its host, step and operation, and the ranks that do not answer,
+// when a rank is lost or the timeout passes. No operation succeeds after that: the other ranks are told by closing all
+// connections.
 class Group {
  public:
   virtual ~Group() = default;
@@ -32,12 +33,21 @@ class Group {
   virtual void broadcast(at::Tensor& tensor, int root) = 0;                  // in place
   virtual std::vector<at::Tensor> all_gather(const at::Tensor& tensor) = 0;  // by rank
   virtual void barrier() = 0;
+  // Begins a sum in place and returns. Until wait() has returned, the tensor's memory is the group's; other operations
+  // may be called meanwhile. The timeout runs from here.
+  virtual std::unique_ptr<Pending> start_sum(at::Tensor& tensor) = 0;
+
+  // The step that messages name from now on; "before the first step" until it is told.
+  void at_step(std::int64_t step) { step_ = step; }
+
+ protected:
+  std::int64_t step_ = -1;
 };
 
 // Alone: every operation is the identity.
 std::unique_ptr<Group> solo_group();
 // Tensors on the CPU. Returns when all ranks are there. kEnvironment: rank 0's store cannot be opened or reached in
-// time.
+// time, or a rank is missing.
 std::unique_ptr<Group> gloo_group(const GroupOptions& options);
 
 // The name under which liblikeness_cuda.so exports  Group* (const GroupOptions&): NCCL, tensors on the current CUDA

@@ -1,0 +1,93 @@
+// Training on several ranks as a user starts it: one run folder, checkpoints for any number of ranks, lost ranks.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/paths.h"
+#include "tests/support/process.h"
+#include "tests/train/toy_set.h"
+#include "train/checkpoint.h"
+
+namespace likeness::train {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ProcessOptions;
+using test::ProcessResult;
+
+class RanksTest : public testing::Test {
+ protected:
+  RanksTest() { data_ = test::make_toy_set(dir_ / "faces", 7, 6); }
+
+  ProcessResult train(const std::string& out, int batch, int steps, std::vector<std::string> args = {},
+                      ProcessOptions options = {}) {
+    test::write_text(dir_ / "toy.yaml", test::toy_recipe(data_, steps));
+    args.insert(args.begin(), {"toy.yaml", "--out", out, "--threads", "1", "--set", "batch=" + std::to_string(batch)});
+    options.cwd = dir_.path();
+    return test::run_process("likeness-train", args, options);
+  }
+  Checkpoint newest(const std::string& out) const { return load_checkpoint(*newest_checkpoint(dir_ / out)); }
+
+  test::TempDir dir_;
+  fs::path data_;
+};
+
+TEST_F(RanksTest, TwoRanksLeaveOneRun) {
+  const ProcessResult r = train("run", 6, 4, {"--ranks", "2", "--json"});
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  const auto json = nlohmann::json::parse(r.out);  // one object, not two
+  EXPECT_EQ(json.at("step"), 4);
+  for (const char* file : {"config.yaml", "provenance.json", "log.csv", "log.jsonl", "DONE"})
+    EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
+  const Checkpoint c = newest("run");
+  EXPECT_EQ(c.progress.step, 4);
+  EXPECT_EQ(join_rows(c.head, "weight", 7, 16, "test").shape, (std::vector<std::int64_t>{7, 16}));
+  EXPECT_EQ(join_rows(c.optimizer, "momentum/head", 7, 16, "test").shape, (std::vector<std::int64_t>{7, 16}));
+  // The same again is the same bytes.
+  ASSERT_EQ(train("again", 6, 4, {"--ranks", "2"}).exit_code, 0);
+  const Checkpoint again = newest("again");
+  for (const auto& [name, tensor] : c.head.tensors)
+    EXPECT_TRUE(tensor.data == again.head.tensors.at(name).data) << name;
+  for (const auto& [name, tensor] : c.model.weights.tensors)
+    EXPECT_TRUE(tensor.data == again.model.weights.tensors.at(name).data) << name;
+}
+
+// Twelve pictures a step by 3, 2 or 1 ranks: what one number saved, another goes on from, head and momentum and all.
+TEST_F(RanksTest, ACheckpointGoesOnWithAnotherNumberOfRanks) {
+  ASSERT_EQ(train("run", 4, 3, {"--ranks", "3"}).exit_code, 0);
+  const Checkpoint three = newest("run");
+  fs::remove(dir_ / "run/DONE");
+  for (const auto& [ranks, batch] : {std::pair{"2", 6}, std::pair{"1", 12}}) {
+    const ProcessResult r = train("run", batch, 3, {"--ranks", ranks, "--resume"});
+    ASSERT_EQ(r.exit_code, 0) << r.err;
+    EXPECT_NE(r.err.find("resuming"), std::string::npos) << r.err;
+    fs::remove(dir_ / "run/DONE");
+    // Nothing was left to do, so nothing may have changed.
+    const Checkpoint same = newest("run");
+    EXPECT_EQ(same.progress.step, 3);
+    EXPECT_TRUE(join_rows(same.head, "weight", 7, 16, "t").data == join_rows(three.head, "weight", 7, 16, "t").data);
+    EXPECT_TRUE(join_rows(same.optimizer, "momentum/head", 7, 16, "t").data ==
+                join_rows(three.optimizer, "momentum/head", 7, 16, "t").data);
+  }
+}
+
+TEST_F(RanksTest, ASignalEndsAllRanksWithACheckpoint) {
+  ProcessOptions options;
+  options.signal = SIGTERM;
+  options.signal_after = std::chrono::seconds(5);
+  const ProcessResult r = train("run", 6, 100000, {"--ranks", "2"}, options);
+  EXPECT_EQ(r.exit_code, 143) << r.err;
+  ASSERT_TRUE(newest_checkpoint(dir_ / "run"));
+  EXPECT_GT(newest("run").progress.step, 0);
+}
+
+TEST_F(RanksTest, AMistakeOfTheUsersEndsAllRanksAtOnce) {
+  const ProcessResult r = train("run", 6, 4, {"--ranks", "2", "--set", "bacth=3"});
+  EXPECT_EQ(r.exit_code, 2) << r.err;
+  EXPECT_NE(r.err.find("batch"), std::string::npos);
+  EXPECT_FALSE(fs::exists(dir_ / "run"));
+}
+
+}  // namespace
+}  // namespace likeness::train

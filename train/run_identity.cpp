@@ -1,0 +1,49 @@
+#include "train/run_identity.h"
+
+#include "core/error.h"
+#include "core/version.h"
+
+namespace likeness::train {
+
+namespace fs = std::filesystem;
+
+// Same weights after the same steps need the same settings and data: anything else is another run.
+void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceSource& source, const fs::path& where) {
+  for (const auto& [key, value] : recipe.settings()) {
+    const auto it = c.settings.find(key);
+    const std::string old = it == c.settings.end() ? "nothing" : it->second;
+    if (old != value)
+      fail_usage({.what = "this run began with another setting",
+                  .where = where.string() + ", " + key,
+                  .expected = old,
+                  .got = value,
+                  .hint = "--resume goes on with the same recipe; --out begins another run"});
+  }
+  if (c.data_digest != source.digest())
+    fail_data({.what = "this run began with other pictures",
+               .where = source.path().string(),
+               .expected = "digest " + c.data_digest,
+               .got = source.digest(),
+               .hint = "--resume goes on with the same set; --out begins another run"});
+}
+
+Facts facts_of(const std::string& command, const Recipe& recipe, const data::FaceSource& source,
+               const std::string& device, bool on_cpu, int threads, const std::string& torch_version) {
+  return {{"command", command},
+          {"data", source.path().string()},
+          {"data_digest", source.digest()},
+          {"pictures", std::to_string(source.size())},
+          {"identities", std::to_string(source.identities())},
+          {"precision", recipe.precision},
+          {"device", device},
+          {"threads", std::to_string(threads)},
+          {"ranks", std::to_string(recipe.ranks)},
+          {"revision", git_revision()},
+          {"version", version_text()},
+          {"torch", torch_version},
+          {"cpu", cpu_features()},
+          {"determinism", on_cpu ? "bit-identical for the same binary, machine type, seed and threads"
+                                 : "sums on the GPU run in any order"}};
+}
+
+}  // namespace likeness::train
