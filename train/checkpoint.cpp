@@ -160,7 +160,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
     meet();  // the folder has its name
     return;
   }
-  bool announced = false;
+  bool announced = false, parts_are_there = false;
   attempt([&] {
     fs::create_directories(folder.parent_path());
     write_folder_atomically(folder, IfExists::kReplace, [&](const fs::path& temporary) {
@@ -168,6 +168,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
       ranks.from_rank_0(temporary.string());
       attempt([&] { write_own(temporary); });
       meet();
+      parts_are_there = true;
       std::vector<std::string> names = {kFiles[0]};
       for (int r = 0; r < ranks.size; ++r)
         for (const char* part : {"head", "optimizer"})
@@ -176,11 +177,9 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
     });
   });
   if (!announced) ranks.from_rank_0("");
-  if (!announced || ranks.size == 1) {
-    if (failure) std::rethrow_exception(failure);
-    return;
-  }
-  meet();
+  // Where the first meeting failed the others have gone, and come to no second.
+  if (parts_are_there && ranks.size > 1) return meet();
+  if (failure) std::rethrow_exception(failure);
 }
 
 Checkpoint load_checkpoint(const fs::path& folder) {

@@ -3,9 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/support/paths.h"
 #include "tests/train/toy_set.h"
@@ -162,6 +167,72 @@ TEST(Checkpoint, WeightsThatAreNotFiniteAreNotSaved) {
   EXPECT_NE(e.parts().where.find("head.safetensors"), std::string::npos);
   EXPECT_EQ(newest_checkpoint(dir.path())->filename(), "step-8");
   EXPECT_EQ(std::distance(fs::directory_iterator(dir / "checkpoints"), {}), 1);
+}
+
+// Two ranks as threads. A rank that waits for one that does not come throws.
+class TwoRanks {
+ public:
+  SavingRanks of(int rank) {
+    return {.rank = rank,
+            .size = 2,
+            .all = [this](bool mine) { return meet(mine, nullptr); },
+            .from_rank_0 =
+                [this, rank](const std::string& text) {
+                  meet(true, rank == 0 ? &text : nullptr);
+                  const std::lock_guard lock(mutex_);
+                  return text_;
+                }};
+  }
+
+ private:
+  bool meet(bool mine, const std::string* text) {
+    std::unique_lock lock(mutex_);
+    if (text) text_ = *text;
+    agreed_ = (here_ == 0 || agreed_) && mine;
+    const int meeting = meetings_;
+    if (++here_ == 2) {
+      here_ = 0, ++meetings_, result_ = agreed_;
+      changed_.notify_all();
+    } else if (!changed_.wait_for(lock, std::chrono::seconds(5), [&] { return meetings_ != meeting; })) {
+      throw std::logic_error("the other rank did not come");
+    }
+    return result_;
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+  int here_ = 0, meetings_ = 0;
+  bool agreed_ = true, result_ = true;
+};
+
+TEST(Checkpoint, ARankThatCannotWriteItsPartStopsBothAtOnce) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const int broken : {-1, 0, 1}) {
+    test::TempDir dir;
+    TwoRanks ranks;
+    std::array<std::string, 2> said;
+    const auto save = [&](int rank) {
+      Checkpoint c = toy_checkpoint(9);
+      if (rank == broken) c.head.tensors[row_range("weight", 2, 3)] = model::WeightTensor::f32({1, 1}, &nan);
+      try {
+        save_checkpoint(dir / "checkpoints/step-9", c, ranks.of(rank));
+      } catch (const std::exception& e) {
+        said[static_cast<std::size_t>(rank)] = e.what();
+      }
+    };
+    std::thread other(save, 1);
+    save(0);
+    other.join();
+    for (const int rank : {0, 1}) {
+      const std::string& text = said[static_cast<std::size_t>(rank)];
+      if (broken < 0)
+        EXPECT_EQ(text, "");
+      else
+        EXPECT_NE(text.find(rank == broken ? "no longer finite" : "another rank"), std::string::npos) << text;
+    }
+    EXPECT_EQ(newest_checkpoint(dir.path()).has_value(), broken < 0);
+    EXPECT_EQ(std::distance(fs::directory_iterator(dir / "checkpoints"), {}), broken < 0 ? 1 : 0);
+  }
 }
 
 TEST(Checkpoint, TheNewestIsFoundByNumberAndTheOldArePruned) {
