@@ -27,6 +27,25 @@ function(likeness_use_torch_pch target)
   target_precompile_headers(${target} REUSE_FROM likeness_torch_pch)
 endfunction()
 
+# likeness_isa_sources(kernels kernel): puts into `kernels` the sources of <folder>/kernels.cpp and <folder>/loops_*.cpp, vector loops
+# compiled once per instruction set and chosen at run time (core/isa.h).
+function(likeness_isa_sources result folder)
+  set(flags -O3 -fno-trapping-math -fno-math-errno -ffp-contract=fast)
+  set(avx2 ${flags} -mavx2 -mfma)
+  set(sources ${folder}/kernels.cpp ${folder}/loops_baseline.cpp)
+  set_source_files_properties(${folder}/loops_baseline.cpp PROPERTIES COMPILE_OPTIONS "${flags}")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND sources ${folder}/loops_avx2.cpp ${folder}/loops_avx512.cpp)
+    set_source_files_properties(${folder}/loops_avx2.cpp PROPERTIES COMPILE_OPTIONS "${avx2}")
+    set_source_files_properties(${folder}/loops_avx512.cpp PROPERTIES
+      COMPILE_OPTIONS "${avx2};-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512")
+    set_source_files_properties(${folder}/kernels.cpp PROPERTIES COMPILE_DEFINITIONS LIKENESS_X86)
+  endif()
+  # Without the precompiled torch header: nothing of the standard library may be compiled with a newer instruction set.
+  set_source_files_properties(${sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  set(${result} ${sources} PARENT_SCOPE)
+endfunction()
+
 # likeness_program(NAME likeness-data SOURCES main.cpp LIBS …)
 function(likeness_program)
   cmake_parse_arguments(A "TORCH" "NAME" "SOURCES;LIBS" ${ARGN})

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -17,7 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kFormat = "likeness.checkpoint/1";
-constexpr const char* kFiles[] = {"model.safetensors", "head.safetensors", "optimizer.safetensors"};
+constexpr const char* kModelFile = "model.safetensors";
+
+// Where a rank's rows of the head, and the optimizer's, are.
+std::array<std::string, 2> part_files(int rank, int size) {
+  const std::string own = (size == 1 ? "" : "-" + std::to_string(rank)) + ".safetensors";
+  return {"head" + own, "optimizer" + own};
+}
 
 std::vector<std::pair<std::int64_t, fs::path>> checkpoints_of(const fs::path& run) {
   std::vector<std::pair<std::int64_t, fs::path>> found;
@@ -43,7 +50,7 @@ bool finite(const model::WeightTensor& tensor) {
   return true;
 }
 
-void refuse_non_finite(const model::Weights& weights, const fs::path& folder, const char* file) {
+void refuse_non_finite(const model::Weights& weights, const fs::path& folder, const std::string& file) {
   for (const auto& [name, tensor] : weights.tensors)
     if ((tensor.dtype == "F32" && !finite<float>(tensor)) || (tensor.dtype == "F64" && !finite<double>(tensor)))
       fail_data(
@@ -127,7 +134,6 @@ void write_state(const fs::path& folder, const Checkpoint& c, const std::vector<
 }  // namespace
 
 void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRanks& ranks) {
-  const std::string own = ranks.size == 1 ? "" : "-" + std::to_string(ranks.rank);
   std::exception_ptr failure;
   // Every rank comes to every meeting below, whatever became of its own part: none waits for one that has given up.
   const auto attempt = [&failure](const std::function<void()>& act) {
@@ -144,13 +150,14 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
   };
   const auto write_own = [&](const fs::path& temporary) {
     if (ranks.rank == 0) {
-      refuse_non_finite(c.model.weights, folder, kFiles[0]);
-      model::save_model(temporary / kFiles[0], c.model, IfExists::kRefuse);
+      refuse_non_finite(c.model.weights, folder, kModelFile);
+      model::save_model(temporary / kModelFile, c.model, IfExists::kRefuse);
     }
-    refuse_non_finite(c.head, folder, kFiles[1]);
-    refuse_non_finite(c.optimizer, folder, kFiles[2]);
-    model::write_safetensors(temporary / ("head" + own + ".safetensors"), c.head, IfExists::kRefuse);
-    model::write_safetensors(temporary / ("optimizer" + own + ".safetensors"), c.optimizer, IfExists::kRefuse);
+    const auto parts = part_files(ranks.rank, ranks.size);
+    refuse_non_finite(c.head, folder, parts[0]);
+    refuse_non_finite(c.optimizer, folder, parts[1]);
+    model::write_safetensors(temporary / parts[0], c.head, IfExists::kRefuse);
+    model::write_safetensors(temporary / parts[1], c.optimizer, IfExists::kRefuse);
   };
   if (ranks.rank != 0) {
     const fs::path temporary = ranks.from_rank_0("");
@@ -169,10 +176,9 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
       attempt([&] { write_own(temporary); });
       meet();
       parts_are_there = true;
-      std::vector<std::string> names = {kFiles[0]};
+      std::vector<std::string> names = {kModelFile};
       for (int r = 0; r < ranks.size; ++r)
-        for (const char* part : {"head", "optimizer"})
-          names.push_back(part + (ranks.size == 1 ? std::string() : "-" + std::to_string(r)) + ".safetensors");
+        for (const std::string& part : part_files(r, ranks.size)) names.push_back(part);
       write_state(temporary, c, names);
     });
   });
@@ -199,7 +205,7 @@ Checkpoint load_checkpoint(const fs::path& folder) {
     if (state.at("format") != kFormat)
       refuse("checkpoint of another version", state_file, kFormat, state.at("format").dump());
     for (const auto& [name, facts] : state.at("files").items()) digests[name] = facts.at("xxh3_128");
-    if (digests.count(kFiles[0]) == 0) refuse("checkpoint without a model", state_file, kFiles[0], "other files");
+    if (digests.count(kModelFile) == 0) refuse("checkpoint without a model", state_file, kModelFile, "other files");
     c.progress = {.step = state.at("step"),
                   .epoch = state.at("epoch"),
                   .position = state.at("position"),
@@ -217,14 +223,14 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   for (const auto& [name, digest] : digests) {
     const std::string got = file_digest(folder / name);
     if (got != digest) refuse("file of a checkpoint was altered", folder / name, "digest " + digest, got);
-    if (name == kFiles[0]) continue;
+    if (name == kModelFile) continue;
     // The parts of several ranks hold different rows of the same tensors.
     model::Weights part = model::read_safetensors(folder / name);
     model::Weights& whole = name.starts_with("head") ? c.head : c.optimizer;
     whole.metadata = part.metadata;
     whole.tensors.merge(part.tensors);
   }
-  c.model = model::load_model(folder / kFiles[0]);
+  c.model = model::load_model(folder / kModelFile);
   return c;
 }
 

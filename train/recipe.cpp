@@ -51,7 +51,7 @@ void read_head(Config& config, Recipe& r) {
   r.loss.name = config.get_choice("head.loss", "cosface", names);
   for (const auto* keys : {&common_loss_keys(), &loss_entry(r.loss.name).keys})
     for (const LossKey& key : *keys) r.loss.values[key.name] = read_loss_key(config, key, key.fallback);
-  if (r.loss.at("filter") > 0 && loss_entry(r.loss.name).make(r.loss)->others().kind != OthersKind::kPlain)
+  if (filter_conflicts(r.loss))
     config.fail("head.filter", "0 with " + r.loss.name + ", which has a rule of its own for the other classes",
                 text(r.loss.at("filter")));
   r.head_std = config.get_double("head.init_std", 0.01, 1e-6, 10);

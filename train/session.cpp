@@ -116,7 +116,7 @@ void Session::begin() {
                                        at::kFloat, group_.get());
   model_->to(device_);
   head_->to(device_);
-  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_, group_.get());
+  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_);
 }
 
 void Session::resume() {

@@ -16,9 +16,8 @@ std::vector<double> as_vector(const std::array<double, 3>& a) { return {a.begin(
 
 }  // namespace
 
-Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device, Group* group)
-    : alone_(group ? nullptr : solo_group()),
-      group_(group ? *group : *alone_),
+Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device)
+    : group_(head.group()),
       model_(model),
       head_(head),
       accumulate_(recipe.accumulate),
@@ -139,14 +138,15 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     row_.epoch = static_cast<double>(progress_.step * accumulate_) / static_cast<double>(per_epoch);
     if (hooks.progress) hooks.progress(seen);
 
-    const bool last = progress_.step == schedule_.total, stop = agreed_stop_signal() != 0;
+    const int signal = agreed_stop_signal();
+    const bool last = progress_.step == schedule_.total, stop = signal != 0;
     const bool validate = due(progress_.step, pace.validate_every) || last,
                save = due(progress_.step, pace.checkpoint_every) || last || stop;
     if (due(progress_.step, pace.log_every) || validate || save) flush(meters, hooks);
     if (validate && !stop && hooks.validate) hooks.validate();
     if (save && hooks.checkpoint) hooks.checkpoint();
     if (validate || save) meters.restart_clock();
-    if (stop && !last) throw Interrupted(agreed_stop_signal());
+    if (stop && !last) throw Interrupted(signal);
   }
 }
 

@@ -48,8 +48,8 @@ struct TrainerPace {
 // Owns the optimizer; borrows network and head, which live on `device` already. Not thread-safe.
 class Trainer {
  public:
-  // `group`, which the head was made with and which outlives the trainer; null: alone. Gradients are averaged over it.
-  Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device, Group* group = nullptr);
+  // Gradients are averaged over the head's group.
+  Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device);
 
   // One step on `count` micro-batches, which `next` hands out one after the other: their mean gradient, as one batch of
   // all of them would give (batch norm sees each alone). Nothing is read back from a GPU.
@@ -75,7 +75,6 @@ class Trainer {
   void skipped(const at::Tensor& images, const std::vector<std::int64_t>& pictures, const Meters& meters,
                const TrainerHooks& hooks);
   int agreed_stop_signal();
-  std::unique_ptr<Group> alone_;
   Group& group_;
   model::TorchModel& model_;
   Classifier& head_;

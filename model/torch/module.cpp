@@ -29,6 +29,9 @@ struct TorchModel::State {
 
   const at::Tensor& tensor(const Node& node, const char* what) const { return tensors.at(node.prefix + "." + what); }
   at::Tensor run(const Step& step, const std::vector<at::Tensor>& values);
+  // Runs the plan; visit(step, output) sees every output before its memory is given back.
+  template <class Visit>
+  at::Tensor evaluate(const at::Tensor& images, Visit visit);
   NormParameters norm_parameters(const Step& step);
   at::Tensor drop(const at::Tensor& x, const Step& step) const;
 };
@@ -108,21 +111,28 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
   return {};
 }
 
+template <class Visit>
+at::Tensor TorchModel::State::evaluate(const at::Tensor& images, Visit visit) {
+  std::vector<at::Tensor> values(graph.nodes.size());
+  values[0] = images.contiguous(at::MemoryFormat::ChannelsLast);
+  if (bf16) values[0] = values[0].to(at::kBFloat16);
+  for (const Step& step : plan) {
+    values[step.output] = run(step, values);
+    visit(step, values[step.output]);
+    for (int dead : step.dies) values[dead].reset();
+  }
+  return values.back().to(dtype);
+}
+
 at::Tensor TorchModel::forward(const at::Tensor& images) {
   State& s = *state_;
   TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.size(2) == s.graph.input_height &&
                   images.size(3) == s.graph.input_width && images.scalar_type() == s.dtype,
               "images: want ", s.dtype, " [B,3,", s.graph.input_height, ",", s.graph.input_width, "], got ",
               images.scalar_type(), " ", images.sizes());
-  std::vector<at::Tensor> values(s.graph.nodes.size());
-  values[0] = images.contiguous(at::MemoryFormat::ChannelsLast);
-  if (s.bf16) values[0] = values[0].to(at::kBFloat16);
-  for (const Step& step : s.plan) {
-    values[step.output] = s.run(step, values);
-    for (int dead : step.dies) values[dead].reset();
-  }
+  const at::Tensor embeddings = s.evaluate(images, [](const Step&, const at::Tensor&) {});
   if (s.training) ++s.step;
-  return values.back().to(s.dtype);
+  return embeddings;
 }
 
 void TorchModel::train(bool on) { state_->training = on; }
@@ -162,16 +172,10 @@ std::string TorchModel::first_non_finite(const at::Tensor& images) {
     if (!at::isfinite(tensor).all().item<bool>()) return "parameter " + name;
   remember_statistics();
   std::string found;
-  std::vector<at::Tensor> values(s.graph.nodes.size());
-  values[0] = images;
-  if (s.bf16) values[0] = values[0].to(at::kBFloat16);
-  for (const Step& step : s.plan) {
-    values[step.output] = s.run(step, values);
-    if (!at::isfinite(values[step.output]).all().item<bool>()) {
-      found = "output of " + s.graph.nodes[step.output].prefix;
-      break;
-    }
-  }
+  s.evaluate(images, [&](const Step& step, const at::Tensor& output) {
+    if (found.empty() && !at::isfinite(output).all().item<bool>())
+      found = "output of " + s.graph.nodes[step.output].name;
+  });
   restore_statistics();
   return found;
 }

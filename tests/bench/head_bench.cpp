@@ -6,7 +6,6 @@
 // Counters: memory_mib, the peak over the start of the case (resident, from the kernel's high-water mark);
 // ns_per_class. A step in f32 is compared with one in f64 before anything is timed.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -15,7 +14,7 @@
 #include <fstream>
 #include <string>
 
-#include "model/torch/allocator.h"
+#include "tests/bench/threads.h"
 #include "train/head/classifier.h"
 
 namespace likeness {
@@ -78,15 +77,7 @@ void run(benchmark::State& state, const Setup& s) {
 }  // namespace likeness
 
 int main(int argc, char** argv) {
-  likeness::model::keep_memory();
-  int threads = 2;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "--threads=", 10) != 0) continue;
-    threads = std::atoi(argv[i] + 10);
-    for (int k = i; k + 1 < argc; ++k) argv[k] = argv[k + 1];
-    --argc;
-  }
-  at::set_num_threads(threads);
+  likeness::bench::set_up_torch(argc, argv);
   likeness::check();
   for (const likeness::Setup& s : {likeness::Setup{10'000, 1, false},
                                    {100'000, 1, false},
@@ -101,7 +92,5 @@ int main(int argc, char** argv) {
         ->UseRealTime()
         ->Iterations(s.classes >= 1'000'000 ? 3 : 10);
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
+  return likeness::bench::run_registered(argc, argv);
 }

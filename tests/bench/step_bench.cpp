@@ -7,7 +7,6 @@
 // anything is timed, the step's embeddings and gradients are compared with the same step in f64: a wrong answer gets no
 // time.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -18,8 +17,8 @@
 #include <string>
 
 #include "model/graph/backbones.h"
-#include "model/torch/allocator.h"
 #include "model/torch/module.h"
+#include "tests/bench/threads.h"
 #include "train/head/classifier.h"
 #include "train/optim/optimizer.h"
 
@@ -130,15 +129,7 @@ void run(benchmark::State& state, const Setup& setup) {
 }  // namespace likeness
 
 int main(int argc, char** argv) {
-  likeness::model::keep_memory();
-  int threads = 2;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "--threads=", 10) != 0) continue;
-    threads = std::atoi(argv[i] + 10);
-    for (int k = i; k + 1 < argc; ++k) argv[k] = argv[k + 1];
-    --argc;
-  }
-  at::set_num_threads(threads);
+  likeness::bench::set_up_torch(argc, argv);
   for (const likeness::Setup& setup : {likeness::Setup{"mbf", 112, 32, false},
                                        {"mbf", 112, 32, true},
                                        {"mbf", 64, 64, false},
@@ -152,7 +143,5 @@ int main(int argc, char** argv) {
         ->MeasureProcessCPUTime()
         ->Iterations(8);
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
+  return likeness::bench::run_registered(argc, argv);
 }

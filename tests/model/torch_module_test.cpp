@@ -222,5 +222,20 @@ TEST(NormalisePixels, IsExactInBothOrdersAndTypes) {
   }
 }
 
+TEST(TorchModel, TheFirstNonFiniteOutputIsNamedEvenWithoutParameters) {
+  GraphBuilder g("sum", 16, 16);
+  const int a = g.conv("a", g.input(), {.channels = 2, .kernel = 3, .stride = 4, .padding = 1});
+  const int x = g.flatten("flatten", g.add("twice", a, a));
+  const Graph graph = g.finish(g.linear("fc", x, 4, false));
+  TorchModel m(graph, initial_weights(graph, 1), at::kFloat);
+  EXPECT_EQ(m.first_non_finite(at::ones({2, 3, 16, 16})), "");
+  at::NoGradGuard no_grad;
+  at::Tensor weight = m.parameters().front().second;
+  weight.fill_(1.5e37f);  // a sum of 27 halves is finite, twice that is not
+  EXPECT_EQ(m.first_non_finite(at::full({2, 3, 16, 16}, .5f)), "output of twice");
+  weight.fill_(std::numeric_limits<float>::infinity());
+  EXPECT_EQ(m.first_non_finite(at::ones({2, 3, 16, 16})), "parameter a.weight");
+}
+
 }  // namespace
 }  // namespace likeness::model

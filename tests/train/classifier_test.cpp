@@ -189,12 +189,8 @@ TEST_P(EveryLoss, FloatFollowsDouble) {
   EXPECT_LT(((b.weight - a.weight).norm() / a.weight.norm()).item<double>(), 1e-4);
 }
 
-std::vector<std::string> loss_names() {
-  std::vector<std::string> names;
-  for (const LossEntry* entry : loss_table()) names.push_back(entry->name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(Head, EveryLoss, testing::ValuesIn(loss_names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Head, EveryLoss, testing::ValuesIn(test::loss_names()),
+                         [](const auto& info) { return info.param; });
 
 // ---- the machine behind them --------------------------------------------------------------------------------------
 

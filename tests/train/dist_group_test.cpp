@@ -51,7 +51,7 @@ struct Ending {
 };
 std::vector<Ending> endings(int size, int odd, Odd how, std::chrono::milliseconds timeout,
                             const std::function<void(Group&)>& act) {
-  const int port = test::free_port();
+  const int port = free_port();
   std::vector<Ending> all(static_cast<std::size_t>(size));
   std::atomic<int> others = size - 1, ready = 0;
   std::vector<std::thread> threads;
@@ -141,7 +141,7 @@ TEST(Group, BeforeTheFirstStepMessagesSaySo) {
 }
 
 TEST(Group, RanksThatDoNotMeetSayWhere) {
-  const int port = test::free_port();
+  const int port = free_port();
   for (int rank : {0, 1}) {
     const std::string text = test::refusal([&] { gloo_group({.rank = rank, .size = 3, .port = port, .timeout = 1s}); },
                                            ErrorKind::kEnvironment);

@@ -76,7 +76,7 @@ TEST(Preflight, WrongAnswersAreSeen) {
 }
 
 TEST(Preflight, ALostRankIsNamedWithTheAddress) {
-  const int port = test::free_port();
+  const int port = free_port();
   std::thread other([&] { gloo_group({.rank = 1, .size = 2, .port = port, .timeout = std::chrono::seconds(20)}); });
   const auto group = gloo_group({.rank = 0, .size = 2, .port = port, .timeout = std::chrono::seconds(20)});
   other.join();

@@ -1,13 +1,17 @@
 // What the documentation shows is what was compiled here, and it works.
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <fstream>
 #include <sstream>
 
 #include "tests/support/paths.h"
-#include "tests/train/example_loss.h"
+#include "train/head/loss.h"
 
 namespace likeness::train {
+
+extern const LossEntry kLinearMargin;  // example_loss.cpp
+
 namespace {
 
 std::string text_of(const std::filesystem::path& path) {
@@ -26,7 +30,7 @@ std::string first_code(const std::string& markdown) {
 TEST(Docs, TheLossShownIsTheOneCompiled) {
   const std::string shown = first_code(text_of(test::source_dir() / "docs/add-a-loss.md"));
   EXPECT_GT(shown.size(), 500u);
-  EXPECT_NE(text_of(test::source_dir() / "tests/train/example_loss.h").find(shown), std::string::npos);
+  EXPECT_NE(text_of(test::source_dir() / "tests/train/example_loss.cpp").find(shown), std::string::npos);
 }
 
 TEST(Docs, TheLossShownWorks) {

@@ -1,8 +1,10 @@
 // Inputs and references of the classifier's tests.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
 
 #include "tests/support/npz.h"
 #include "tests/support/paths.h"
@@ -10,44 +12,22 @@
 
 namespace likeness::test {
 
-inline at::Tensor tensor_of(const Array& a) { return at::tensor(a.as_double(), at::kDouble).reshape(a.shape); }
-inline at::Tensor labels_of(const Array& a) { return at::tensor(a.as_int(), at::kLong); }
+at::Tensor tensor_of(const Array& a);  // f64
+at::Tensor labels_of(const Array& a);
 
 // Every entry within 1e-12 of the array's largest; entries where the reference is not finite must be finite here.
-inline void expect_equal(const at::Tensor& got, const Array& reference, const std::string& what,
-                         double tolerance = 1e-12) {
-  const auto want = reference.as_double();
-  const at::Tensor flat = got.contiguous().flatten();
-  ASSERT_EQ(flat.numel(), static_cast<std::int64_t>(want.size())) << what;
-  double largest = 0;
-  for (double v : want)
-    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
-  for (std::int64_t i = 0; i < flat.numel(); ++i) {
-    const double g = flat[i].item<double>(), r = want[static_cast<std::size_t>(i)];
-    if (std::isfinite(r))
-      EXPECT_NEAR(g, r, tolerance * largest) << what << " " << i;
-    else
-      EXPECT_TRUE(std::isfinite(g)) << what << " " << i;
-  }
-}
+void expect_equal(const at::Tensor& got, const Array& reference, const std::string& what, double tolerance = 1e-12);
 
 struct HeadResult {
   at::Tensor loss, embeddings, weight;  // weight: the gradient
 };
+HeadResult run_head(train::Classifier& head, const at::Tensor& embeddings, const at::Tensor& labels,
+                    std::int64_t step = 0);
 
-inline HeadResult run_head(train::Classifier& head, const at::Tensor& embeddings, const at::Tensor& labels,
-                           std::int64_t step = 0) {
-  at::Tensor gradient = at::zeros_like(head.weight());
-  const train::HeadStep s = head.step(embeddings, labels, step, nullptr, &gradient);
-  return {s.loss, s.embeddings, gradient};
-}
+// A head on this rank's part of `weight` [C*K,D].
+train::Classifier head_with(const train::LossOptions& loss, const at::Tensor& weight,
+                            train::ClassifierOptions options = {}, train::Group* group = nullptr);
 
-inline train::Classifier head_with(const train::LossOptions& loss, const at::Tensor& weight,
-                                   train::ClassifierOptions options = {}, train::Group* group = nullptr) {
-  options.classes = weight.size(0) / options.sub_centers, options.dimension = weight.size(1), options.loss = loss;
-  train::Classifier head(options, weight.scalar_type(), group);
-  head.weight().copy_(weight.narrow(0, head.range().begin * options.sub_centers, head.weight().size(0)));
-  return head;
-}
+std::vector<std::string> loss_names();  // of the whole table
 
 }  // namespace likeness::test

@@ -123,12 +123,7 @@ TEST_P(EveryLossSharded, ManyRanksEqualOne) {
   }
 }
 
-std::vector<std::string> loss_names() {
-  std::vector<std::string> names;
-  for (const LossEntry* entry : loss_table()) names.push_back(entry->name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(Sharding, EveryLossSharded, testing::ValuesIn(loss_names()),
+INSTANTIATE_TEST_SUITE_P(Sharding, EveryLossSharded, testing::ValuesIn(test::loss_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(Sharding, SparseLeavesUnsampledCentresAndDenseDecaysThem) {

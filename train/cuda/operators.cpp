@@ -7,21 +7,13 @@
 #include <torch/library.h>
 
 #include "train/cuda/head.h"
+#include "train/head/tile_op.h"
 
 namespace likeness::train {
 namespace {
 
 void* stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 void check(int error) { C10_CUDA_CHECK(static_cast<cudaError_t>(error)); }
-
-template <class T>
-Others<T> others_of(std::int64_t kind, double scale, double limit, double threshold) {
-  return {static_cast<OthersKind>(kind), T(scale), T(limit), T(threshold)};
-}
-template <class T>
-const T* pointer(const std::optional<at::Tensor>& t) {
-  return t.has_value() && t->defined() ? t->const_data_ptr<T>() : nullptr;
-}
 
 std::tuple<at::Tensor, at::Tensor> margin_points_cuda(const at::Tensor& cosine, double m1, double m2, double m3,
                                                       std::int64_t past_pi) {

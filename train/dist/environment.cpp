@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <cstdint>
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/rng.h"
 
 namespace likeness::train {
 namespace {
@@ -74,11 +74,7 @@ RankEnvironment read_ranks(const Variables& v, Launcher launcher, const Names& n
 }
 
 // The same for all ranks of a job, likely another for another job.
-int port_of_job(const std::string& job) {
-  std::uint32_t hash = 2166136261u;  // FNV-1a
-  for (const unsigned char c : job) hash = (hash ^ c) * 16777619u;
-  return kFirstPort + static_cast<int>(hash % kPorts);
-}
+int port_of_job(const std::string& job) { return kFirstPort + static_cast<int>(fnv1a(job) % kPorts); }
 
 // Where rank 0 listens. `host` and `job` are empty where the launcher does not say.
 void find_master(RankEnvironment& e, const Variables& v, const std::string& host, const std::string& job) {

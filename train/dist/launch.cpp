@@ -32,21 +32,6 @@ constexpr int kLostRank = static_cast<int>(ErrorKind::kEnvironment);  // exit co
                     .hint = "ulimit -u and the job's limits bound the number of processes"});
 }
 
-// A port nobody listens on. Another program may take it before rank 0 does, who then says so.
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool found = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  const int error = errno;
-  if (fd >= 0) ::close(fd);
-  if (!found) fail_to_start("no port for the ranks to meet at", error);
-  return ntohs(address.sin_port);
-}
-
 std::vector<std::string> environment_of(int rank, int size, int port) {
   const std::vector<std::pair<std::string, std::string>> ours{
       {"RANK", std::to_string(rank)},       {"WORLD_SIZE", std::to_string(size)},
@@ -234,6 +219,21 @@ int Ranks::wait_for_all() {
 }
 
 }  // namespace
+
+// Another program may take it before rank 0 does, who then says so.
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool found = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!found) fail_to_start("no port for the ranks to meet at", error);
+  return ntohs(address.sin_port);
+}
 
 int launch_ranks(const LaunchOptions& options) {
   LIKENESS_ASSERT(options.ranks >= 1);

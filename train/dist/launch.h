@@ -35,6 +35,9 @@ struct LaunchOptions {
 // are started: they could take the signals. kEnvironment when a process cannot be started; none is left behind.
 int launch_ranks(const LaunchOptions& options);
 
+// A TCP port of the loopback address that nobody listens on now. kEnvironment when there is none.
+int free_port();
+
 // N of `--ranks N` or `--ranks=N` among the arguments, 1 where it is not; kUsage if it is no number of ranks. Read
 // before anything is parsed: a launcher must not have redirected its stdout, nor started a thread.
 int asked_ranks(const std::vector<std::string>& arguments);

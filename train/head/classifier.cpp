@@ -7,11 +7,11 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "core/thread_pool.h"
+#include "train/optim/optimizer.h"
 
 namespace likeness::train {
 namespace {
 
-constexpr double kSmallestNorm = 1e-12;
 constexpr double kReferenceFloor = 69.07755278982137;  // -log(1e-30)
 
 // The centres as they start. Rounded through f32, so that an f64 head starts where the f32 one does.
@@ -55,7 +55,7 @@ Classifier::Classifier(const ClassifierOptions& options, at::ScalarType type, Gr
       range_(class_range(options.classes, group_->rank(), group_->size())),
       loss_(loss_entry(options.loss.name).make(options.loss)),
       tiles_(cpu_tiles(type, {.sub_centers = options.sub_centers, .keep_bytes = options.keep_bytes})) {
-  if (options.loss.at("filter") > 0 && loss_->others().kind != OthersKind::kPlain)
+  if (filter_conflicts(options.loss))
     fail_usage({.what = "this loss has a rule of its own for the other classes",
                 .where = "head.filter",
                 .expected = "0 with " + options.loss.name,
@@ -106,16 +106,10 @@ HeadStep Classifier::step(const at::Tensor& embeddings, const at::Tensor& labels
   return run(all, &classes, step, rule, gradient, share);
 }
 
-void Classifier::apply(const RowRule& o, const at::Tensor& gradient) {
+void Classifier::apply(const RowRule& rule, const at::Tensor& gradient) {
   at::NoGradGuard no_grad;
-  make_buffers(o.buffers());
-  if (o.kind == RowRuleKind::kSgd)
-    at::_fused_sgd_({weight_}, {gradient}, {buffers_[0]}, o.weight_decay, o.momentum, o.rate, 0.0, o.nesterov, false,
-                    false);
-  else
-    at::_fused_adamw_({weight_}, {gradient}, {buffers_[0]}, {buffers_[1]}, {},
-                      {at::full({}, static_cast<double>(o.number + 1), weight_.options().dtype(at::kFloat))}, o.rate,
-                      o.beta1, o.beta2, o.weight_decay, o.epsilon, false, false);
+  make_buffers(rule.buffers());
+  fused_step(rule, weight_, gradient, buffers_);
 }
 
 HeadStep Classifier::step_on(const std::vector<std::int64_t>& classes, const at::Tensor& embeddings,
@@ -124,15 +118,10 @@ HeadStep Classifier::step_on(const std::vector<std::int64_t>& classes, const at:
   return run(gather(embeddings, labels), &classes, step, rule, gradient, 1);
 }
 
-HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* classes, std::int64_t step,
-                         const RowRule* rule, at::Tensor* gradient, double share) {
+at::Tensor Classifier::own_cosines(const Gathered& all, TileBatch* batch) const {
+  const std::vector<std::int64_t>* classes = batch->classes;
   const at::Device device = weight_.device();
-  const auto wide = at::TensorOptions().dtype(at::kDouble).device(device);
   const std::int64_t count = all.unit.size(0), centres = options_.sub_centers;
-  const double scale = options_.loss.at("scale");
-
-  // This rank's own classes, by their place among those taking part, and the samples' cosines with them.
-  TileBatch batch{.unit = all.unit, .classes = classes};
   for (std::int64_t b = 0; b < count; ++b) {
     const std::int64_t local = all.labels[static_cast<std::size_t>(b)] - range_.begin;
     if (local < 0 || local >= range_.count) continue;
@@ -142,16 +131,16 @@ HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* c
       LIKENESS_ASSERT(it != classes->end() && *it == local);
       place = it - classes->begin();
     }
-    batch.own.push_back({.place = place, .sample = b});
+    batch->own.push_back({.place = place, .sample = b});
   }
-  std::sort(batch.own.begin(), batch.own.end(), [](const OwnClass& a, const OwnClass& b) {
+  std::sort(batch->own.begin(), batch->own.end(), [](const OwnClass& a, const OwnClass& b) {
     return std::pair(a.place, a.sample) < std::pair(b.place, b.sample);
   });
-  at::Tensor cosine = at::zeros({count}, wide);
-  if (!batch.own.empty()) {
-    at::Tensor rows = at::empty({static_cast<std::int64_t>(batch.own.size())}, at::kLong), samples = rows.clone();
-    for (std::size_t i = 0; i < batch.own.size(); ++i) {
-      const OwnClass& o = batch.own[i];
+  at::Tensor cosine = at::zeros({count}, at::TensorOptions().dtype(at::kDouble).device(device));
+  if (!batch->own.empty()) {
+    at::Tensor rows = at::empty({static_cast<std::int64_t>(batch->own.size())}, at::kLong), samples = rows.clone();
+    for (std::size_t i = 0; i < batch->own.size(); ++i) {
+      const OwnClass& o = batch->own[i];
       rows.mutable_data_ptr<std::int64_t>()[i] = classes ? (*classes)[static_cast<std::size_t>(o.place)] : o.place;
       samples.mutable_data_ptr<std::int64_t>()[i] = o.sample;
     }
@@ -160,8 +149,18 @@ HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* c
     const auto [nearest, which] =
         ((own * unit).sum(2) / at::linalg_vector_norm(own, 2, {2}).clamp_min(kSmallestNorm)).clamp(-1, 1).max(1);
     cosine.index_copy_(0, samples.to(device), nearest);
-    batch.centre = which.contiguous();
+    batch->centre = which.contiguous();
   }
+  return cosine;
+}
+
+HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* classes, std::int64_t step,
+                         const RowRule* rule, at::Tensor* gradient, double share) {
+  const at::Device device = weight_.device();
+  const double scale = options_.loss.at("scale");
+
+  TileBatch batch{.unit = all.unit, .classes = classes};
+  at::Tensor cosine = own_cosines(all, &batch);
   group_->all_reduce_sum(cosine);
 
   const at::Tensor known = mask_of(all.labels).to(device);

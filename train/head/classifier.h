@@ -66,6 +66,7 @@ class Classifier {
   const ClassRange& range() const { return range_; }
   const ClassifierOptions& options() const { return options_; }
   Loss& loss() const { return *loss_; }
+  Group& group() const { return *group_; }
   void to(at::Device device);
 
  private:
@@ -73,6 +74,8 @@ class Classifier {
   HeadStep run(const Gathered& all, const std::vector<std::int64_t>* classes, std::int64_t step, const RowRule* rule,
                at::Tensor* gradient, double share);
   Gathered gather(const at::Tensor& embeddings, const at::Tensor& labels);
+  // Fills batch->own and batch->centre with this rank's; [B] f64, 0 for the samples of other ranks' classes.
+  at::Tensor own_cosines(const Gathered& all, TileBatch* batch) const;
 
   ClassifierOptions options_;
   std::unique_ptr<Group> alone_;

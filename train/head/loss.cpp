@@ -38,6 +38,10 @@ const LossEntry& loss_entry(const std::string& name) {
   fail_usage({.what = "no loss of this name", .where = "head.loss", .expected = known, .got = name});
 }
 
+bool filter_conflicts(const LossOptions& options) {
+  return options.at("filter") > 0 && loss_entry(options.name).make(options)->others().kind != OthersKind::kPlain;
+}
+
 double LossOptions::at(const std::string& key) const {
   if (const auto it = values.find(key); it != values.end()) return it->second;
   for (const auto* keys : {&common_loss_keys(), &loss_entry(name).keys})

@@ -54,6 +54,8 @@ struct LossEntry {
 const std::vector<const LossEntry*>& loss_table();
 const std::vector<LossKey>& common_loss_keys();
 const LossEntry& loss_entry(const std::string& name);  // kUsage: unknown name
+// The loss has a rule of its own for the other classes, and the options ask for the filter as well.
+bool filter_conflicts(const LossOptions& options);
 
 // apply() with its slopes.
 struct Slopes {

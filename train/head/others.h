@@ -22,6 +22,11 @@ struct Others {
   T threshold = 0;  // t of filter and curriculum
 };
 
+template <class T>
+Others<T> others_in(const Others<double>& o) {
+  return {o.kind, T(o.scale), T(o.limit), T(o.threshold)};
+}
+
 // `V` is a number or a vector of numbers, `M` what its comparisons give; choose(mask, yes, no) picks per element. The
 // sample's bar is used by curriculum only.
 template <class V, class T, class Choose>

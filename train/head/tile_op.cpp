@@ -7,16 +7,6 @@
 namespace likeness::train {
 namespace {
 
-template <class T>
-Others<T> others_of(std::int64_t kind, double scale, double limit, double threshold) {
-  return {.kind = static_cast<OthersKind>(kind), .scale = T(scale), .limit = T(limit), .threshold = T(threshold)};
-}
-
-template <class T>
-const T* pointer(const std::optional<at::Tensor>& t) {
-  return t.has_value() && t->defined() ? t->const_data_ptr<T>() : nullptr;
-}
-
 void tile_online_cpu(const at::Tensor& cosines, const std::optional<at::Tensor>& bar, std::int64_t kind, double scale,
                      double limit, double threshold, at::Tensor top, at::Tensor sum) {
   const std::int64_t rows = cosines.size(0), batch = cosines.size(1);

@@ -4,6 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "train/head/others.h"
 
 namespace likeness::train {
@@ -17,5 +20,15 @@ void tile_online(const at::Tensor& cosines, const Others<double>& others, const 
 // type.
 void tile_gradient_(at::Tensor& cosines, const Others<double>& others, const at::Tensor& bar, const at::Tensor& top,
                     const at::Tensor& factor);
+
+// What an operator's arguments say, for its implementations.
+template <class T>
+Others<T> others_of(std::int64_t kind, double scale, double limit, double threshold) {
+  return others_in<T>({static_cast<OthersKind>(kind), scale, limit, threshold});
+}
+template <class T>
+const T* pointer(const std::optional<at::Tensor>& t) {
+  return t.has_value() && t->defined() ? t->const_data_ptr<T>() : nullptr;
+}
 
 }  // namespace likeness::train

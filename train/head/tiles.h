@@ -22,6 +22,8 @@
 
 namespace likeness::train {
 
+inline constexpr double kSmallestNorm = 1e-12;  // norms below count as this, as in torch's normalize
+
 // Sample `sample` belongs to the class at place `place` of the classes taking part.
 struct OwnClass {
   std::int64_t place = 0, sample = 0;

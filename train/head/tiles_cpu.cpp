@@ -29,11 +29,6 @@ struct Workspace {
 };
 
 template <class T>
-Others<T> in_type(const Others<double>& o) {
-  return {.kind = o.kind, .scale = T(o.scale), .limit = T(o.limit), .threshold = T(o.threshold)};
-}
-
-template <class T>
 class CpuTiles : public Tiles {
  public:
   explicit CpuTiles(const TileOptions& options)
@@ -97,7 +92,7 @@ class CpuTiles : public Tiles {
     classes_ = batch.classes;
     count_ = classes_ ? static_cast<std::int64_t>(classes_->size()) : all_classes_;
     own_ = batch.own;
-    others_ = in_type<T>(batch.others);
+    others_ = others_in<T>(batch.others);
     const std::int64_t fitting = kTileBytes / (dim_ * static_cast<std::int64_t>(sizeof(T)));
     tile_classes_ =
         std::max<std::int64_t>(1, std::max(fitting - fitting % k_.group, std::int64_t{k_.group}) / centres_);

@@ -10,8 +10,6 @@
 namespace likeness::train {
 namespace {
 
-constexpr double kSmallestNorm = 1e-12;
-
 class TorchTiles : public Tiles {
  public:
   TorchTiles(const TileOptions& options, std::int64_t tile_classes) : options_(options), tile_classes_(tile_classes) {}
@@ -72,12 +70,17 @@ class TorchTiles : public Tiles {
     classes_ = batch.classes ? at::tensor(*batch.classes, at::kLong).to(weight.device()) : at::Tensor();
   }
 
+  // Of all centres of these classes.
+  at::Tensor rows_of(const at::Tensor& classes) const {
+    const std::int64_t centres = options_.sub_centers;
+    return (classes.unsqueeze(1) * centres + at::arange(centres, classes.options())).flatten();
+  }
+
   Tile tile_at(const at::Tensor& weight, const TileBatch& batch, std::int64_t place) const {
     const std::int64_t centres = options_.sub_centers, classes = std::min(tile_classes_, count_ - place);
     Tile tile{.first = place * centres, .count = classes * centres};
     if (batch.classes) {
-      const at::Tensor c = classes_.narrow(0, place, classes).unsqueeze(1) * centres;
-      tile.index = (c + at::arange(centres, c.options())).flatten();
+      tile.index = rows_of(classes_.narrow(0, place, classes));
       tile.rows = weight.index_select(0, tile.index);
     } else {
       tile.rows = weight.narrow(0, tile.first, tile.count);
@@ -149,8 +152,8 @@ class TorchTiles : public Tiles {
   // Decay and momentum on the rows that take no part: all rows step with a gradient of 0, and those that do take part
   // are put back as they were.
   void step_the_rest(at::Tensor& weight, RowSink& sink) const {
-    const std::int64_t centres = options_.sub_centers, tile_rows = tile_classes_ * centres;
-    const at::Tensor index = (classes_.unsqueeze(1) * centres + at::arange(centres, classes_.options())).flatten();
+    const std::int64_t tile_rows = tile_classes_ * options_.sub_centers;
+    const at::Tensor index = rows_of(classes_);
     const at::Tensor rows = weight.index_select(0, index);
     std::vector<at::Tensor> saved;
     for (const at::Tensor& s : sink.state) saved.push_back(s.index_select(0, index));

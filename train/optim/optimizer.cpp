@@ -42,6 +42,17 @@ RowRule row_rule(const OptimizerOptions& o, double rate, double weight_decay, st
           .number = number};
 }
 
+void fused_step(const RowRule& o, const at::Tensor& value, const at::Tensor& gradient,
+                const std::vector<at::Tensor>& buffers) {
+  if (o.kind == RowRuleKind::kSgd)
+    at::_fused_sgd_({value}, {gradient}, {buffers[0]}, o.weight_decay, o.momentum, o.rate, 0.0, o.nesterov, false,
+                    false);
+  else
+    at::_fused_adamw_({value}, {gradient}, {buffers[0]}, {buffers[1]}, {},
+                      {at::full({}, static_cast<double>(o.number + 1), value.options().dtype(at::kFloat))}, o.rate,
+                      o.beta1, o.beta2, o.weight_decay, o.epsilon, false, false);
+}
+
 Optimizer::Optimizer(std::vector<Parameter> parameters, OptimizerOptions options)
     : parameters_(std::move(parameters)), options_(options) {
   at::NoGradGuard no_grad;
@@ -52,7 +63,6 @@ Optimizer::Optimizer(std::vector<Parameter> parameters, OptimizerOptions options
 
 void Optimizer::step(double rate, std::int64_t number) {
   at::NoGradGuard no_grad;
-  const OptimizerOptions& o = options_;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& p = parameters_[i];
     at::Tensor gradient = p.value.grad();
@@ -60,13 +70,9 @@ void Optimizer::step(double rate, std::int64_t number) {
     // The fused kernels walk memory, not indices: all must be laid out alike.
     if (gradient.strides() != p.value.strides()) gradient = at::empty_like(p.value).copy_(gradient);
     LIKENESS_ASSERT(buffers_[0][i].strides() == p.value.strides() && p.value.is_non_overlapping_and_dense());
-    if (o.kind == RowRuleKind::kSgd)
-      at::_fused_sgd_({p.value}, {gradient}, {buffers_[0][i]}, p.weight_decay, o.momentum, rate * p.rate, 0.0,
-                      o.nesterov, false, false);
-    else
-      at::_fused_adamw_({p.value}, {gradient}, {buffers_[0][i]}, {buffers_[1][i]}, {},
-                        {at::full({}, static_cast<double>(number + 1), p.value.options().dtype(at::kFloat))},
-                        rate * p.rate, o.beta1, o.beta2, p.weight_decay, o.epsilon, false, false);
+    std::vector<at::Tensor> buffers;
+    for (const auto& buffer : buffers_) buffers.push_back(buffer[i]);
+    fused_step(row_rule(options_, rate * p.rate, p.weight_decay, number), p.value, gradient, buffers);
     p.value.mutable_grad().reset();
   }
 }

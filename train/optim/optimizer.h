@@ -20,8 +20,12 @@ struct Parameter {
   double rate = 1;          // factor on the learning rate of the step
 };
 
+// One step of `rule` on a whole tensor: value, gradient and the rule's buffers laid out alike. Fused: one pass over
+// them.
+void fused_step(const RowRule& rule, const at::Tensor& value, const at::Tensor& gradient,
+                const std::vector<at::Tensor>& buffers);
+
 // torch.optim.SGD (whose first buffer, the gradient itself, equals one that starts at zero) or torch.optim.AdamW.
-// Fused: one pass over value, gradient and buffers.
 class Optimizer {
  public:
   Optimizer(std::vector<Parameter> parameters, OptimizerOptions options);

@@ -1,9 +1,11 @@
 // The loss of docs/add-a-loss.md, as printed there.
-#pragma once
-
 #include <torch/torch.h>
 
 #include "train/head/losses/losses.h"
+
+namespace likeness::train {
+extern const LossEntry kLinearMargin;  // as losses.h would say
+}
 
 // clang-format off
 namespace likeness::train {
