@@ -12,13 +12,13 @@ namespace {
 
 constexpr std::size_t kNamed = 3;  // tensors named in a report; a network of another training differs in all of them
 
-// The tensors that differ, the first few by name. Buffers of integers (counts of training steps) do not reach an ONNX
+// The tensors that differ, the first few by name. What only training reads (counts of its steps) does not reach an ONNX
 // file.
 void compare_tensors(const model::OnnxModel& file, const model::TrainedModel& model,
                      std::vector<std::string>& differences) {
   std::size_t differing = 0, compared = 0;
   for (const model::TensorSpec& spec : model.graph.tensors) {
-    if (spec.integer) continue;
+    if (spec.training_only) continue;
     ++compared;
     const auto mine = model.weights.tensors.find(spec.name);
     const auto theirs = file.weights.tensors.find(spec.name);

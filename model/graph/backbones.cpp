@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/graph/vit.h"
 
 namespace likeness::model {
 namespace {
@@ -121,11 +122,17 @@ std::string list(const std::vector<std::string>& names) {
   return text;
 }
 
-void check(const BackboneOptions& o) {
+// The shortest text that reads back as the same double.
+std::string number(double value) { return nlohmann::json(value).dump(); }
+
+void check_input(const BackboneOptions& o) {
   if (o.input < 16 || o.input > kLargestInput || o.input % 16 != 0) {
     fail_usage({"input size does not fit the backbone", "backbone " + o.name, "a multiple of 16 from 16 to 1024 pixels",
                 std::to_string(o.input), "112 is the field's size"});
   }
+}
+
+void check(const BackboneOptions& o, bool has_dropout) {
   if (o.embedding < 1 || o.embedding > kLargestEmbedding) {
     fail_usage({"embedding size out of range", "backbone " + o.name, "1 to 65536", std::to_string(o.embedding),
                 "512 is usual"});
@@ -134,43 +141,46 @@ void check(const BackboneOptions& o) {
     fail_usage(
         {"dropout out of range", "backbone " + o.name, "a probability in [0, 1)", std::to_string(o.dropout), ""});
   }
+  if (o.dropout > 0 && !has_dropout)
+    fail_usage({"this backbone has no dropout", "backbone " + o.name, "dropout 0", number(o.dropout), ""});
 }
 
-// The shortest text that reads back as the same double.
-std::string number(double value) { return nlohmann::json(value).dump(); }
-
-template <class Net>
-Graph finish(const Net& net, const BackboneOptions& o) {
-  Graph graph = build(net, o);
-  graph.options = {{"name", o.name},
-                   {"input", std::to_string(o.input)},
-                   {"embedding", std::to_string(o.embedding)},
-                   {"dropout", number(o.dropout)}};
-  return graph;
+Graph build_any(const BackboneOptions& o) {
+  for (const IResNet& net : kIResNets) {
+    if (o.name != net.name) continue;
+    check(o, /*has_dropout=*/true);
+    check_input(o);
+    return build(net, o);
+  }
+  for (const MobileFaceNet& net : kMobileFaceNets) {
+    if (o.name != net.name) continue;
+    check(o, /*has_dropout=*/false);
+    check_input(o);
+    return build(net, o);
+  }
+  if (is_vit(o.name)) {
+    check(o, /*has_dropout=*/false);
+    return build_vit(o);
+  }
+  fail_usage({"unknown backbone", "backbone " + o.name, "one of " + list(backbone_names()), o.name, ""});
 }
 
 }  // namespace
 
 Graph build_backbone(const BackboneOptions& options) {
-  for (const IResNet& net : kIResNets) {
-    if (options.name == net.name) return check(options), finish(net, options);
-  }
-  for (const MobileFaceNet& net : kMobileFaceNets) {
-    if (options.name != net.name) continue;
-    check(options);
-    if (options.dropout > 0) {
-      fail_usage(
-          {"this backbone has no dropout", "backbone " + options.name, "dropout 0", number(options.dropout), ""});
-    }
-    return finish(net, options);
-  }
-  fail_usage({"unknown backbone", "backbone " + options.name, "one of " + list(backbone_names()), options.name, ""});
+  Graph graph = build_any(options);
+  graph.options = {{"name", options.name},
+                   {"input", std::to_string(options.input)},
+                   {"embedding", std::to_string(options.embedding)},
+                   {"dropout", number(options.dropout)}};
+  return graph;
 }
 
 std::vector<std::string> backbone_names() {
   std::vector<std::string> names;
   for (const IResNet& net : kIResNets) names.push_back(net.name);
   for (const MobileFaceNet& net : kMobileFaceNets) names.push_back(net.name);
+  for (std::string& name : vit_names()) names.push_back(std::move(name));
   return names;
 }
 

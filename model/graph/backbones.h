@@ -9,14 +9,17 @@
 namespace likeness::model {
 
 struct BackboneOptions {
-  std::string name = "mbf";  // r18 r34 r50 r100 r200 mbf mbf_large
-  int input = 112;           // pixels, a multiple of 16; mbf's global depthwise kernel becomes input/16
-  int embedding = 512;       // D
-  double dropout = 0;        // iresnet only, in front of its Linear
+  // r18 r34 r50 r100 r200 mbf mbf_large vit_t vit_s vit_b vit_l, and the latter four as arcface_torch's recipes name
+  // them: vit_t_dp005_mask0 vit_s_dp005_mask_0 vit_b_dp005_mask_005 vit_l_dp005_mask_005
+  std::string name = "mbf";
+  // pixels, a multiple of 16 (mbf's global depthwise kernel becomes input/16); ViT: any from 9, one patch, on
+  int input = 112;
+  int embedding = 512;  // D
+  double dropout = 0;   // iresnet only, in front of its Linear
   bool operator==(const BackboneOptions&) const = default;
 };
 
-// kUsage listing the names when unknown, or when a size is not a multiple of 16, or out of range.
+// kUsage listing the names when unknown, or naming the size or option that the backbone cannot have.
 Graph build_backbone(const BackboneOptions& options);
 std::vector<std::string> backbone_names();
 

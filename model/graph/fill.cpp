@@ -36,6 +36,7 @@ Range fill_range(const TensorSpec& spec, const std::set<std::string>& names) {
   const std::string& name = spec.name;
   if (name.ends_with("running_mean")) return {-0.1, 0.1};
   if (name.ends_with("running_var")) return {0.8, 1.2};
+  if (name.ends_with("pos_embed") || name.ends_with("mask_token")) return {-0.5, 0.5};
   if (spec.shape.size() >= 2) {
     const double a = std::sqrt(3.0 / static_cast<double>(inputs_per_output(spec)));
     return {-a, a};
@@ -60,17 +61,33 @@ WeightTensor drawn(const TensorSpec& spec, Draw draw) {
 
 bool is_iresnet(const Graph& graph) { return graph.architecture.size() > 1 && graph.architecture[0] == 'r'; }
 
+bool is_vit(const Graph& graph) { return graph.architecture.starts_with("vit"); }
+
+// PyTorch's default for Conv and Linear: kaiming_uniform with a = sqrt(5), and the bias alike.
+WeightTensor pytorch_default(const TensorSpec& spec, double inputs, Rng rng) {
+  const double bound = 1 / std::sqrt(inputs);
+  return drawn(spec, [&] { return rng.uniform(-bound, bound); });
+}
+
 WeightTensor initial_matrix(const Graph& graph, const Node& node, const TensorSpec& spec, Rng rng) {
   if (is_iresnet(graph)) {
     if (node.op == Op::kConv) return drawn(spec, [&] { return 0.1 * rng.normal(); });
-    const double bound = 1 / std::sqrt(static_cast<double>(spec.shape[1]));  // kaiming_uniform with a = sqrt(5)
-    return drawn(spec, [&] { return rng.uniform(-bound, bound); });
+    return pytorch_default(spec, static_cast<double>(spec.shape[1]), rng);
+  }
+  if (is_vit(graph)) {
+    if (node.op == Op::kConv) return pytorch_default(spec, static_cast<double>(inputs_per_output(spec)), rng);
+    return drawn(spec, [&] { return 0.02 * rng.normal(); });  // its truncation at +-2 is 100 deviations away
   }
   // PyTorch's fan out is O times the kernel's area, also for grouped convolutions.
   double fan_out = static_cast<double>(spec.shape[0]);
   if (node.op == Op::kConv) fan_out *= static_cast<double>(node.kernel_h * node.kernel_w);
   const double deviation = std::sqrt(2 / fan_out);
   return drawn(spec, [&] { return deviation * rng.normal(); });
+}
+
+// Biases that PyTorch draws like the weight beside them.
+bool is_drawn_bias(const Graph& graph, const Node& node) {
+  return (node.op == Op::kLinear && is_iresnet(graph)) || (node.op == Op::kConv && is_vit(graph));
 }
 
 double initial_constant(const Node& node, const TensorSpec& spec) {
@@ -112,10 +129,10 @@ Weights initial_weights(const Graph& graph, std::uint64_t seed) {
       t = zero_count(spec);
     } else if (spec.shape.size() >= 2) {
       t = initial_matrix(graph, node, spec, rng);
-    } else if (node.op == Op::kLinear && is_iresnet(graph)) {  // PyTorch draws a Linear's bias like its weight
-      const double bound = 1 / std::sqrt(static_cast<double>(graph.nodes[node.inputs[0]].shape[0]));
-      Rng stream = rng;
-      t = drawn(spec, [&] { return stream.uniform(-bound, bound); });
+    } else if (is_drawn_bias(graph, node)) {
+      const std::int64_t channels = graph.nodes[node.inputs[0]].shape[0];
+      const std::int64_t area = node.op == Op::kConv ? node.kernel_h * node.kernel_w : 1;
+      t = pytorch_default(spec, static_cast<double>(channels * area), rng);
     } else {
       const double value = initial_constant(node, spec);
       t = drawn(spec, [&] { return value; });

@@ -7,37 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "model/graph/node.h"
+
 namespace likeness::model {
-
-enum class Op { kInput, kConv, kBatchNorm, kPRelu, kAdd, kFlatten, kLinear, kDropout };
-const char* op_name(Op op);  // "Conv", "BatchNorm", …
-
-// A node's output is the edge of the same name. Feature maps are [B,C,H,W], vectors [B,D].
-//   Conv       y = conv2d(x, weight [O,I/groups,kh,kw]) (+ bias [O])
-//   BatchNorm  y = weight (x - running_mean) / sqrt(running_var + epsilon) + bias, per channel or vector element
-//   PRelu      y = x >= 0 ? x : weight[c] x
-//   Linear     y = x weight^T (+ bias), weight [O,I]
-//   Dropout    identity in evaluation mode
-struct Node {
-  Op op = Op::kInput;
-  std::string name{};         // unique in the graph; equals `prefix` for nodes that have parameters
-  std::string prefix{};       // of its parameters: arcface_torch's names ("layer1.0.conv1"); empty without parameters
-  std::vector<int> inputs{};  // indices of earlier nodes
-  // Conv: kernel, stride, padding, groups; Linear and Conv: bias
-  int kernel_h = 0, kernel_w = 0, stride = 1, padding = 0, groups = 1;
-  bool bias = false;
-  // BatchNorm, in PyTorch's convention: running = (1 - momentum) running + momentum batch
-  double epsilon = 1e-5, momentum = 0.1;
-  double dropout = 0;  // probability of a zero
-  // shape of the output without the batch: {C,H,W} or {D}
-  std::vector<std::int64_t> shape{};
-
-  std::string parameter(const char* what) const { return prefix + "." + what; }  // parameter("weight")
-  bool operator==(const Node&) const = default;
-};
-
-std::int64_t element_count(const std::vector<std::int64_t>& shape);  // 1 for a scalar
-std::string shape_text(const std::vector<std::int64_t>& shape);      // "[64,3,3,3]"; negative: "any"
 
 // Declares one tensor of the state dict, in arcface_torch's order.
 struct TensorSpec {
@@ -46,6 +18,8 @@ struct TensorSpec {
   bool parameter = true;  // false: a buffer (running statistics)
   bool trainable = true;  // false for buffers and for iresnet's frozen "features.weight"
   bool integer = false;   // "num_batches_tracked": i64 scalar
+  // No embedding depends on it (num_batches_tracked, mask_token): not hashed, and not in ONNX files.
+  bool training_only = false;
   bool operator==(const TensorSpec&) const = default;
 };
 
@@ -62,7 +36,9 @@ struct Graph {
     std::int64_t conv = 0, linear = 0, attention = 0;
     std::int64_t total() const { return conv + linear + attention; }
   };
-  Macs macs() const;  // weight products for one picture: no bias, batch norm or PReLU
+  // Products of weights, and of tokens in attention, for one picture: no bias, norm or activation.
+  Macs macs() const;
+  std::vector<Node> evaluation_nodes() const;  // without the nodes that are identities then; inputs renumbered
 };
 
 // Reads like algebra: x = g.conv("conv1", x, {64, 3}); x = g.batch_norm("bn1", x); x = g.prelu("prelu", x);
@@ -88,14 +64,23 @@ class GraphBuilder {
   int add(const std::string& name, int a, int b);
   int flatten(const std::string& name, int x);
   int linear(const std::string& prefix, int x, std::int64_t features, bool bias);
-  int dropout(const std::string& name, int x, double p);
+  int dropout(const std::string& name, int x, double p, bool whole = false);
+  int tokens(const std::string& name, int x);
+  int positions(const std::string& name, const std::string& parameter, int x);
+  int mask_tokens(const std::string& name, int x, double p);
+  int restore_tokens(const std::string& name, const std::string& parameter, int x, int masked);
+  int layer_norm(const std::string& prefix, int x, double epsilon = 1e-5);
+  int attention(const std::string& name, int x, int heads);
+  int relu6(const std::string& name, int x);
   std::vector<std::int64_t> shape(int x) const;
   // The last node is the output [B,D].
   Graph finish(int output);
 
  private:
+  [[noreturn]] void refuse(const std::string& node, std::string expected, std::string got) const;
   int add_node(Node node);
-  void declare(const Node& node, const char* what, std::vector<std::int64_t> shape, bool trainable = true);
+  std::vector<std::int64_t> token_shape(const std::string& name, int x) const;
+  TensorSpec& declare(const Node& node, const char* what, std::vector<std::int64_t> shape, bool trainable = true);
   void declare_buffer(const Node& node, const char* what, std::vector<std::int64_t> shape, bool integer);
   Graph graph_;
 };

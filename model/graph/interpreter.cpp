@@ -2,28 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "model/graph/interpreter_kernel.h"
+#include "model/graph/interpreter_tokens.h"
 
 namespace likeness::model {
 namespace {
 
 using Values = std::vector<double>;
-
-// Panels are read as whole vectors, so they are aligned to one.
-struct Panel {
-  explicit Panel(std::int64_t depth) {
-    const std::size_t bytes = static_cast<std::size_t>(depth) * kPanel * sizeof(double);
-    data = static_cast<double*>(::operator new(bytes, std::align_val_t(64)));
-  }
-  ~Panel() { ::operator delete(data, std::align_val_t(64)); }
-  Panel(const Panel&) = delete;
-  Panel& operator=(const Panel&) = delete;
-  double* data;
-};
 
 // The panel's columns are output pixels [first, first + pixels); its rows run over (channel of the group, kernel row,
 // kernel column).
@@ -82,12 +70,21 @@ std::vector<const char*> parameters_of(const Node& node) {
       return node.bias ? std::vector<const char*>{"weight", "bias"} : std::vector<const char*>{"weight"};
     case Op::kBatchNorm:
       return {"weight", "bias", "running_mean", "running_var"};
+    case Op::kLayerNorm:
+      return {"weight", "bias"};
     case Op::kPRelu:
       return {"weight"};
+    case Op::kPositions:
+      return {""};
     case Op::kInput:
     case Op::kAdd:
     case Op::kFlatten:
+    case Op::kTokens:
+    case Op::kAttention:
+    case Op::kRelu6:
     case Op::kDropout:
+    case Op::kMaskTokens:
+    case Op::kRestoreTokens:
       break;
   }
   return {};
@@ -138,31 +135,37 @@ void Interpreter::conv(const Node& node, const std::vector<Values>& params, cons
 
 void Interpreter::linear(const Node& node, const std::vector<Values>& params, const Values& x, std::int64_t batch,
                          int threads, Values* y) const {
-  const std::int64_t inputs = graph_.nodes[node.inputs[0]].shape[0], outputs = node.shape[0];
-  y->resize(static_cast<std::size_t>(batch * outputs));
-  // Here the panel's columns are pictures, so a batch reads the weights once.
-  for (std::int64_t first = 0; first < batch; first += kPanel) {
-    const int width = static_cast<int>(std::min<std::int64_t>(kPanel, batch - first));
+  const std::int64_t inputs = graph_.nodes[node.inputs[0]].shape.back(), outputs = node.shape.back();
+  const std::int64_t rows = batch * element_count(node.shape) / outputs;  // pictures, or tokens of all pictures
+  // Here the panel's columns are rows of x, so eight of them read the weights once. A panel is packed anew for every
+  // kBlock outputs: 1/kBlock of the products' cost, and one picture alone keeps all threads busy.
+  constexpr std::int64_t kBlock = 64;
+  const std::int64_t blocks = (outputs + kBlock - 1) / kBlock, panels = (rows + kPanel - 1) / kPanel;
+  y->resize(static_cast<std::size_t>(rows * outputs));
+  parallel_for(static_cast<std::size_t>(panels * blocks), 1, threads, [&](std::size_t begin, std::size_t end) {
     const Panel panel(inputs);
-    Values columns(static_cast<std::size_t>(outputs * kPanel));
-    for (std::int64_t i = 0; i < inputs; ++i) {
-      for (int j = 0; j < kPanel; ++j) panel.data[i * kPanel + j] = j < width ? x[(first + j) * inputs + i] : 0;
-    }
-    parallel_for(static_cast<std::size_t>(outputs), 64, threads, [&](std::size_t begin, std::size_t end) {
-      const std::int64_t row = static_cast<std::int64_t>(begin);
-      multiply({.weights = params[0].data() + row * inputs,
+    double columns[kBlock * kPanel];
+    for (std::size_t w = begin; w < end; ++w) {
+      const std::int64_t first = static_cast<std::int64_t>(w) / blocks * kPanel,
+                         output = static_cast<std::int64_t>(w) % blocks * kBlock,
+                         count = std::min(kBlock, outputs - output);
+      const int width = static_cast<int>(std::min<std::int64_t>(kPanel, rows - first));
+      for (std::int64_t i = 0; i < inputs; ++i) {
+        for (int j = 0; j < kPanel; ++j) panel.data[i * kPanel + j] = j < width ? x[(first + j) * inputs + i] : 0;
+      }
+      multiply({.weights = params[0].data() + output * inputs,
                 .panel = panel.data,
-                .bias = node.bias ? params[1].data() + row : nullptr,
+                .bias = node.bias ? params[1].data() + output : nullptr,
                 .depth = inputs,
-                .rows = static_cast<std::int64_t>(end) - row,
+                .rows = count,
                 .out_stride = kPanel,
-                .pixels = width,
-                .out = columns.data() + row * kPanel});
-    });
-    for (std::int64_t o = 0; o < outputs; ++o) {
-      for (int j = 0; j < width; ++j) (*y)[(first + j) * outputs + o] = columns[o * kPanel + j];
+                .pixels = kPanel,
+                .out = columns});
+      for (int j = 0; j < width; ++j) {
+        for (std::int64_t o = 0; o < count; ++o) (*y)[(first + j) * outputs + output + o] = columns[o * kPanel + j];
+      }
     }
-  }
+  });
 }
 
 std::vector<double> Interpreter::run(const std::vector<double>& input, std::int64_t batch, int threads,
@@ -193,8 +196,25 @@ std::vector<double> Interpreter::run(const std::vector<double>& input, std::int6
         values[i] = x;
         std::transform(x.begin(), x.end(), values[node.inputs[1]].begin(), values[i].begin(), std::plus<>());
         break;
+      case Op::kTokens:
+        run_tokens(node, x, batch, &values[i]);
+        break;
+      case Op::kPositions:
+        run_positions(params_[i][0], x, &values[i]);
+        break;
+      case Op::kLayerNorm:
+        run_layer_norm(node, params_[i][0], params_[i][1], x, threads, &values[i]);
+        break;
+      case Op::kAttention:
+        run_attention(node, x, batch, threads, &values[i]);
+        break;
+      case Op::kRelu6:
+        run_relu6(x, &values[i]);
+        break;
       case Op::kFlatten:
       case Op::kDropout:
+      case Op::kMaskTokens:
+      case Op::kRestoreTokens:
         values[i] = x;
         break;
       case Op::kInput:

@@ -1,6 +1,6 @@
 // Graph <-> ONNX. Written files: opset 13, IR 7, one file, ops {Conv, BatchNormalization, PRelu[C,1,1], Add, Flatten,
-// Gemm}, input "data" [batch,3,H,W], output "fc1" [batch,D] raw (not normalised), metadata_props with the contract.
-// Deterministic bytes.
+// Gemm}, for a ViT also chains of plain operators (docs/formats/weights.md), input "data" [batch,3,H,W], output "fc1"
+// [batch,D] raw (not normalised), metadata_props with the contract. Deterministic bytes.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +21,8 @@ struct OnnxModel {
   std::map<std::string, std::string> metadata;  // metadata_props; ours start with "likeness."
 };
 
-// Serialises; passes onnx's checker and strict shape inference before it returns. Evaluation only: dropout vanishes.
-// Nodes are named after their parameters and initializers are the state dict's names. metadata_props: likeness.contract
+// Serialises; passes onnx's checker and strict shape inference before it returns. Evaluation only: dropout, stochastic
+// depth, token masks vanish. Nodes are named after their parameters and initializers are the state dict's names. metadata_props: likeness.contract
 // (its weights_hash and dimension are filled in here), likeness.backbone, likeness.weights_hash, likeness.revision,
 // likeness.version, ONNX's own Image.BitmapPixelFormat, Image.ColorSpaceGamma, Image.NominalPixelRange, and
 // `extra_metadata`. docs/formats/weights.md. kData when the weights do not fit.
@@ -30,7 +30,7 @@ std::string to_onnx(const Graph& graph, const Weights& weights, const ModelContr
                     const std::map<std::string, std::string>& extra_metadata);
 // Reads the files that to_onnx writes (graph, parameter names and all), and any file in the same op set: then the
 // architecture is "onnx", and parameters are named after initializers "X.weight" where there are such, else after
-// nodes. kData naming node and op that are not supported. Writing what was read gives a file with equal outputs.
+// nodes. What only training reads is 0 then. kData naming node and op that are not supported. Writing what was read gives a file with equal outputs.
 OnnxModel read_onnx(const std::filesystem::path& path);
 OnnxModel parse_onnx(std::span<const std::byte> bytes, const std::string& where);
 // Only the metadata and input/output shapes, without building a graph: works on any ONNX file.

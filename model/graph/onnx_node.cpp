@@ -13,7 +13,8 @@ OnnxNode::OnnxNode(const onnx::NodeProto& node, int index, const std::string& wh
       where_(where) {
   if (!node.domain().empty() && node.domain() != "ai.onnx")
     refuse("an operator of ONNX itself", "domain " + node.domain());
-  if (node.output_size() != 1) refuse("one output", std::to_string(node.output_size()));
+  const int outputs = op() == "Split" ? 3 : 1;  // q, k and v
+  if (node.output_size() != outputs) refuse(std::to_string(outputs) + " outputs", std::to_string(node.output_size()));
 }
 
 void OnnxNode::refuse(const std::string& expected, const std::string& got) const {
@@ -67,6 +68,11 @@ std::int64_t OnnxNode::same(const char* name, int count, std::int64_t fallback) 
     refuse(std::to_string(count) + " equal " + name, "others");
   }
   return a->ints(0);
+}
+
+std::vector<std::int64_t> OnnxNode::list(const char* name) const {
+  const onnx::AttributeProto* a = attribute(name);
+  return a == nullptr ? std::vector<std::int64_t>{} : std::vector<std::int64_t>(a->ints().begin(), a->ints().end());
 }
 
 }  // namespace likeness::model

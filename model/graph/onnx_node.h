@@ -1,4 +1,4 @@
-// One ONNX node being read: its attributes, and refusals that name it. Used by onnx_read.cpp only.
+// One ONNX node being read: its attributes, and refusals that name it. Used by onnx_read*.cpp only.
 #pragma once
 
 #include <onnx/onnx_pb.h>
@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace likeness::model {
 
@@ -18,7 +19,7 @@ class OnnxNode {
   const std::string& name() const { return name_; }
   const std::string& op() const { return node_.op_type(); }
   const std::string& input(int i) const { return node_.input(i); }
-  const std::string& output() const { return node_.output(0); }
+  const std::string& output(int i = 0) const { return node_.output(i); }  // three of a Split, one of all others
   bool has_input(int i) const { return node_.input_size() > i && !node_.input(i).empty(); }
 
   // kData naming file, node, op, what would be supported and what is there.
@@ -33,6 +34,7 @@ class OnnxNode {
   std::string text(const char* name, const std::string& fallback) const;
   // A list of `count` equal values; others are refused.
   std::int64_t same(const char* name, int count, std::int64_t fallback) const;
+  std::vector<std::int64_t> list(const char* name) const;  // empty when it is not there
 
  private:
   const onnx::AttributeProto* attribute(const char* name) const;

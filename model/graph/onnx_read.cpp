@@ -1,250 +1,39 @@
 #include <algorithm>
-#include <cstring>
-#include <set>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "model/graph/backbones.h"
 #include "model/graph/onnx.h"
-#include "model/graph/onnx_node.h"
 #include "model/graph/onnx_proto.h"
+#include "model/graph/onnx_reader.h"
 
 namespace likeness::model {
 namespace {
 
-constexpr std::int64_t kOldestOpset = 9;  // before it BatchNormalization had other attributes
-
-class Reader {
- public:
-  Reader(const onnx::GraphProto& in, const OnnxInfo& info, const std::string& where)
-      : in_(in), where_(where), info_(info), builder_("onnx", size(info, 2), size(info, 3)) {
-    if (info.opset < kOldestOpset) refuse_file("opset 9 or later", "opset " + std::to_string(info.opset));
-    if (info.input_shape.size() != 4 || info.input_shape[1] != 3 || info.input_shape[2] < 1 ||
-        info.input_shape[3] < 1) {
-      refuse_file("an input [batch,3,height,width] of fixed height and width", "another shape");
-    }
-    for (const onnx::TensorProto& t : in.initializer()) {
-      if (!initializers_.emplace(t.name(), &t).second) refuse_file("every initializer once", t.name() + " twice");
-    }
-  }
-
-  OnnxModel read() {
-    edges_[info_.input] = builder_.input();
-    for (int i = 0; i < in_.node_size(); ++i) {
-      const OnnxNode node(in_.node(i), i, where_);
-      const int index = read_node(node);
-      if (!edges_.emplace(node.output(), index).second) node.refuse("an output that no other node has", node.output());
-    }
-    const auto output = edges_.find(info_.output);
-    if (output == edges_.end()) refuse_file("a node that gives the output " + info_.output, "none");
-    OnnxModel model;
-    model.graph = builder_.finish(output->second);
-    model.weights = std::move(weights_);
-    model.metadata = info_.metadata;
-    return model;
-  }
-
- private:
-  // Before the constructor's body has checked the shape: an impossible size gets its message from there.
-  static std::int64_t size(const OnnxInfo& info, std::size_t i) {
-    return i < info.input_shape.size() && info.input_shape[i] > 0 ? info.input_shape[i] : 1;
-  }
-  [[noreturn]] void refuse_file(const std::string& expected, const std::string& got) const {
-    fail_data({"ONNX file cannot be read as a network", where_, expected, got, ""});
-  }
-
-  int read_node(const OnnxNode& node) {
-    if (node.op() == "Conv") return read_conv(node);
-    if (node.op() == "BatchNormalization") return read_batch_norm(node);
-    if (node.op() == "PRelu") return read_prelu(node);
-    if (node.op() == "Gemm") return read_gemm(node);
-    if (node.op() == "Flatten") {
-      node.expect_inputs(1, 1);
-      node.expect_attributes({"axis"});
-      if (node.integer("axis", 1) != 1) node.refuse("axis 1", std::to_string(node.integer("axis", 1)));
-      return builder_.flatten(unique(node.name()), edge(node, 0));
-    }
-    if (node.op() == "Add") {
-      node.expect_inputs(2, 2);
-      node.expect_attributes({});
-      return builder_.add(unique(node.name()), edge(node, 0), edge(node, 1));
-    }
-    node.refuse("Conv, BatchNormalization, PRelu, Add, Flatten or Gemm", node.op());
-  }
-
-  int read_conv(const OnnxNode& node) {
-    node.expect_inputs(2, 3);
-    node.expect_attributes({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
-    const int x = edge(node, 0);
-    WeightTensor weight = parameter(node, 1);
-    const std::vector<std::int64_t> shape = weight.shape;
-    if (shape.size() != 4) node.refuse("a weight [O,I,kh,kw]", shape_text(shape));
-    if (node.text("auto_pad", "NOTSET") != "NOTSET") node.refuse("explicit pads", node.text("auto_pad", ""));
-    if (node.same("dilations", 2, 1) != 1) node.refuse("dilation 1", std::to_string(node.same("dilations", 2, 1)));
-    GraphBuilder::Conv c{.channels = shape[0], .kernel = 0};
-    c.groups = node.integer("group", 1);
-    c.stride = small(node, node.same("strides", 2, 1));
-    c.padding = small(node, node.same("pads", 4, 0));
-    c.bias = node.has_input(2);
-    const std::string prefix = prefix_of(node);
-    const int y = builder_.conv(prefix, x, c, small(node, shape[2]), small(node, shape[3]));
-    keep(node, prefix + ".weight", std::move(weight), {shape[0], builder_.shape(x)[0] / c.groups, shape[2], shape[3]});
-    if (c.bias) keep(node, prefix + ".bias", parameter(node, 2), {shape[0]});
-    return y;
-  }
-
-  int read_batch_norm(const OnnxNode& node) {
-    node.expect_inputs(5, 5);
-    node.expect_attributes({"epsilon", "momentum", "spatial", "training_mode"});
-    const int x = edge(node, 0);
-    if (node.integer("training_mode", 0) != 0) node.refuse("evaluation mode", "training mode");
-    if (node.integer("spatial", 1) != 1) node.refuse("statistics per channel", "statistics per place");
-    const std::string prefix = prefix_of(node);
-    const int y = builder_.batch_norm(prefix, x, node.real("epsilon", 1e-5));
-    const char* const names[] = {".weight", ".bias", ".running_mean", ".running_var"};
-    for (int i = 0; i < 4; ++i) keep(node, prefix + names[i], parameter(node, i + 1), {builder_.shape(y)[0]});
-    const std::int64_t zero = 0;
-    weights_.tensors[prefix + ".num_batches_tracked"] = WeightTensor::i64({}, &zero);
-    return y;
-  }
-
-  int read_prelu(const OnnxNode& node) {
-    node.expect_inputs(2, 2);
-    node.expect_attributes({});
-    const int x = edge(node, 0);
-    WeightTensor slope = parameter(node, 1);
-    const std::vector<std::int64_t> in = builder_.shape(x);
-    // [C,1,1] or [1,C,1,1] on feature maps, [D] on vectors. [C] on feature maps would broadcast along the width.
-    std::vector<std::int64_t> shape = slope.shape;
-    if (in.size() == 3 && shape.size() == 4 && shape[0] == 1) shape.erase(shape.begin());
-    const std::vector<std::int64_t> wanted = in.size() == 3 ? std::vector<std::int64_t>{in[0], 1, 1} : in;
-    if (shape != wanted) node.refuse("a slope per channel " + shape_text(wanted), shape_text(slope.shape));
-    slope.shape = {in[0]};
-    const std::string prefix = prefix_of(node);
-    const int y = builder_.prelu(prefix, x);
-    keep(node, prefix + ".weight", std::move(slope), {in[0]});
-    return y;
-  }
-
-  int read_gemm(const OnnxNode& node) {
-    node.expect_inputs(2, 3);
-    node.expect_attributes({"alpha", "beta", "transA", "transB"});
-    const int x = edge(node, 0);
-    if (node.real("alpha", 1) != 1 || node.real("beta", 1) != 1 || node.integer("transA", 0) != 0) {
-      node.refuse("alpha 1, beta 1, transA 0", "other values");
-    }
-    WeightTensor weight = parameter(node, 1);
-    if (weight.shape.size() != 2) node.refuse("a weight [O,I]", shape_text(weight.shape));
-    if (node.integer("transB", 0) == 0) weight = transposed(weight);
-    const std::int64_t outputs = weight.shape[0];
-    const std::string prefix = prefix_of(node);
-    const int y = builder_.linear(prefix, x, outputs, node.has_input(2));
-    keep(node, prefix + ".weight", std::move(weight), {outputs, builder_.shape(x)[0]});
-    if (node.has_input(2)) {
-      WeightTensor bias = parameter(node, 2);
-      if (bias.shape.size() == 2 && bias.shape[0] == 1) bias.shape.erase(bias.shape.begin());
-      keep(node, prefix + ".bias", std::move(bias), {outputs});
-    }
-    return y;
-  }
-
-  // The node's i-th input as an edge that an earlier node, or the picture, gives.
-  int edge(const OnnxNode& node, int i) const {
-    const auto it = edges_.find(node.input(i));
-    if (it == edges_.end()) node.refuse("an input that an earlier node gives", "\"" + node.input(i) + "\"");
-    return it->second;
-  }
-
-  WeightTensor parameter(const OnnxNode& node, int i) const {
-    const auto it = initializers_.find(node.input(i));
-    if (it == initializers_.end())
-      node.refuse("an initializer as input " + std::to_string(i), "\"" + node.input(i) + "\"");
-    const onnx::TensorProto& t = *it->second;
-    WeightTensor out;
-    std::size_t elements = 1;
-    for (std::int64_t n : t.dims()) {
-      if (n < 1 || __builtin_mul_overflow(elements, static_cast<std::size_t>(n), &elements))
-        node.refuse("positive sizes", t.name());
-      out.shape.push_back(n);
-    }
-    if (t.data_location() == onnx::TensorProto::EXTERNAL)
-      node.refuse("weights inside the file", t.name() + " in another file");
-    if (t.data_type() != onnx::TensorProto::FLOAT) node.refuse("f32 weights", t.name() + " of another type");
-    const bool raw = t.has_raw_data();
-    const std::size_t bytes = raw ? t.raw_data().size() : static_cast<std::size_t>(t.float_data_size()) * sizeof(float);
-    if (elements > bytes / sizeof(float) || bytes != elements * sizeof(float)) {
-      node.refuse(std::to_string(elements) + " values in " + t.name(), std::to_string(bytes) + " bytes");
-    }
-    out.data.resize(bytes);
-    std::memcpy(out.data.data(), raw ? static_cast<const void*>(t.raw_data().data()) : t.float_data().data(), bytes);
-    return out;
-  }
-
-  static WeightTensor transposed(const WeightTensor& t) {
-    WeightTensor out{t.dtype, {t.shape[1], t.shape[0]}, std::vector<std::byte>(t.data.size())};
-    for (std::int64_t r = 0; r < t.shape[0]; ++r) {
-      for (std::int64_t c = 0; c < t.shape[1]; ++c) {
-        std::memcpy(&out.data[(c * t.shape[0] + r) * sizeof(float)], &t.data[(r * t.shape[1] + c) * sizeof(float)],
-                    sizeof(float));
-      }
-    }
-    return out;
-  }
-
-  void keep(const OnnxNode& node, const std::string& name, WeightTensor tensor,
-            const std::vector<std::int64_t>& shape) {
-    if (tensor.shape != shape) node.refuse(name + " " + shape_text(shape), shape_text(tensor.shape));
-    weights_.tensors[name] = std::move(tensor);
-  }
-
-  // A parameter prefix: what stands before ".weight" in the initializer's name, else the node's name.
-  std::string prefix_of(const OnnxNode& node) {
-    const std::string& initializer = node.input(1);
-    const bool named = initializer.size() > 7 && initializer.ends_with(".weight");
-    return unique(named ? initializer.substr(0, initializer.size() - 7) : node.name());
-  }
-
-  std::string unique(const std::string& wanted) {
-    std::string name = wanted == kInputName ? wanted + "_node" : wanted;
-    for (int i = 2; !names_.insert(name).second; ++i) name = wanted + '_' + std::to_string(i);
-    return name;
-  }
-
-  static int small(const OnnxNode& node, std::int64_t value) {
-    if (value < 0 || value > 1 << 20) node.refuse("a size up to 2^20", std::to_string(value));
-    return static_cast<int>(value);
-  }
-
-  const onnx::GraphProto& in_;
-  const std::string& where_;
-  const OnnxInfo& info_;
-  GraphBuilder builder_;
-  Weights weights_;
-  std::map<std::string, const onnx::TensorProto*> initializers_;
-  std::map<std::string, int> edges_;
-  std::set<std::string> names_;
-};
-
-// A file of ours names its backbone: the graph read from the nodes must be that one, and gets back what ONNX cannot
-// hold (dropout, frozen parameters, the exact epsilon).
+// A file of ours names its backbone: the graph read from the nodes must be what evaluation runs of that one. It gets
+// back what ONNX cannot hold: dropout and the like, frozen parameters, the exact epsilon.
 void restore_backbone(OnnxModel* model, const std::string& where) {
   const auto json = model->metadata.find(kBackboneKey);
   if (json == model->metadata.end()) return;
   const BackboneOptions options = backbone_from_json(json->second, where);
-  BackboneOptions evaluated = options;
-  evaluated.dropout = 0;
-  const Graph expected = build_backbone(evaluated);
-  for (std::size_t i = 0; i < std::max(expected.nodes.size(), model->graph.nodes.size()); ++i) {
-    const bool both = i < expected.nodes.size() && i < model->graph.nodes.size();
-    Node node = both ? model->graph.nodes[i] : Node{};
-    if (both && static_cast<float>(node.epsilon) == static_cast<float>(expected.nodes[i].epsilon))
-      node.epsilon = expected.nodes[i].epsilon;
-    if (both && node == expected.nodes[i]) continue;
+  Graph backbone = build_backbone(options);
+  const std::vector<Node> expected = backbone.evaluation_nodes(), &got = model->graph.nodes;
+  for (std::size_t i = 0; i < std::max(expected.size(), got.size()); ++i) {
+    const bool both = i < expected.size() && i < got.size();
+    Node node = both ? got[i] : Node{};
+    if (both && static_cast<float>(node.epsilon) == static_cast<float>(expected[i].epsilon))
+      node.epsilon = expected[i].epsilon;
+    if (both && node == expected[i]) continue;
     fail_data({"ONNX file is not the network it says it is", where + ", node " + std::to_string(i),
-               i < expected.nodes.size() ? options.name + "'s " + expected.nodes[i].name : "no more nodes",
-               i < model->graph.nodes.size() ? model->graph.nodes[i].name : "no more nodes", ""});
+               i < expected.size() ? options.name + "'s " + expected[i].name : "no more nodes",
+               i < got.size() ? got[i].name : "no more nodes", ""});
   }
-  model->graph = build_backbone(options);
+  for (const TensorSpec& spec : backbone.tensors) {
+    if (!spec.training_only || spec.integer) continue;  // a mask token begins anew
+    const std::vector<float> zeros(static_cast<std::size_t>(element_count(spec.shape)));
+    model->weights.tensors[spec.name] = WeightTensor::f32(spec.shape, zeros.data());
+  }
+  model->graph = std::move(backbone);
 }
 
 }  // namespace
@@ -252,7 +41,7 @@ void restore_backbone(OnnxModel* model, const std::string& where) {
 OnnxModel parse_onnx(std::span<const std::byte> bytes, const std::string& where) {
   const OnnxInfo info = onnx_info(bytes, where);
   const onnx::ModelProto model = parse_model(bytes, where);
-  OnnxModel out = Reader(model.graph(), info, where).read();
+  OnnxModel out = OnnxReader(model.graph(), info, where).read();
   restore_backbone(&out, where);
   return out;
 }

@@ -121,7 +121,7 @@ void check_weights(const Graph& graph, const Weights& weights, const std::string
 std::string weights_hash(const Graph& graph, const Weights& weights) {
   Digest digest;
   for (const TensorSpec& spec : graph.tensors) {
-    if (spec.integer) continue;
+    if (spec.training_only) continue;
     const WeightTensor& t = weights.at(spec.name);
     digest.add(spec.name).add(std::string_view("\0", 1));
     const std::int64_t rank = static_cast<std::int64_t>(spec.shape.size());

@@ -44,16 +44,17 @@ void write_safetensors(const std::filesystem::path& path, const Weights& weights
 // if `weights` does not fit `graph` exactly.
 void check_weights(const Graph& graph, const Weights& weights, const std::string& where);
 // xxh3-128 over names, shapes and values (floats as f32) in state dict order: the same whatever file they lie in.
-// Integers (num_batches_tracked) do not count: they change no embedding, and ONNX has no place for them. `weights` must
-// fit `graph`.
+// Tensors that only training reads (num_batches_tracked, a ViT's mask_token) do not count: they change no embedding,
+// and ONNX has no place for them. `weights` must fit `graph`.
 std::string weights_hash(const Graph& graph, const Weights& weights);
 
 // Every tensor from a stream of its own, keyed by its name (FNV-1a + splitmix64), in ranges that keep deep nets
 // bounded: tests/goldens/README.md has the rule. For tests and benchmarks.
 Weights deterministic_fill(const Graph& graph);
 // arcface_torch's initialisation. iresnet: conv N(0, 0.1), Linear as PyTorch's default U(-1/sqrt(I), 1/sqrt(I)).
-// mbf and all others: conv and Linear N(0, sqrt(2 / (O kh kw))) (He, fan out), Linear bias 0. Everywhere: BatchNorm
-// 1/0, PReLU 0.25. A tensor's values depend on `seed` and its name only.
+// vit: Linear, pos_embed and mask_token N(0, 0.02), Linear bias 0, the patch convolution as PyTorch's default. mbf and
+// all others: conv and Linear N(0, sqrt(2 / (O kh kw))) (He, fan out), Linear bias 0. Everywhere: BatchNorm and
+// LayerNorm 1/0, PReLU 0.25. A tensor's values depend on `seed` and its name only.
 Weights initial_weights(const Graph& graph, std::uint64_t seed);
 
 }  // namespace likeness::model

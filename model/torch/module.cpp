@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <map>
 
 #include "core/error.h"
@@ -11,6 +12,7 @@
 #include "model/torch/norm.h"
 #include "model/torch/plan.h"
 #include "model/torch/tensors.h"
+#include "model/torch/tokens.h"
 
 namespace likeness::model {
 
@@ -27,13 +29,15 @@ struct TorchModel::State {
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // a running statistic, and its remembered value
   std::map<std::string, std::int64_t> remembered_counters;
 
-  const at::Tensor& tensor(const Node& node, const char* what) const { return tensors.at(node.prefix + "." + what); }
+  const at::Tensor& tensor(const Node& node, const char* what) const { return tensors.at(node.parameter(what)); }
   at::Tensor run(const Step& step, const std::vector<at::Tensor>& values);
   // Runs the plan; visit(step, output) sees every output before its memory is given back.
   template <class Visit>
   at::Tensor evaluate(const at::Tensor& images, Visit visit);
   NormParameters norm_parameters(const Step& step);
-  at::Tensor drop(const at::Tensor& x, const Step& step) const;
+  Rng chance(int node) const { return Rng(dropout_seed, Purpose::kDropout, step, node); }
+  at::Tensor drop(const at::Tensor& x, const Node& node, int index) const;
+  at::Tensor kept(const at::Tensor& x, int mask_node) const;
 };
 
 TorchModel::TorchModel(Graph graph, const Weights& weights, at::ScalarType dtype) : state_(std::make_unique<State>()) {
@@ -78,13 +82,20 @@ NormParameters TorchModel::State::norm_parameters(const Step& step) {
   return p;
 }
 
-at::Tensor TorchModel::State::drop(const at::Tensor& x, const Step& current) const {
-  const double p = graph.nodes[current.node].dropout;
+at::Tensor TorchModel::State::drop(const at::Tensor& x, const Node& node, int index) const {
+  const double p = node.dropout;
   if (!training || p <= 0) return x;
-  at::Generator generator =
-      at::make_generator<at::CPUGeneratorImpl>(Rng(dropout_seed, Purpose::kDropout, step, current.node).next_u64());
-  const at::Tensor mask = at::empty(x.sizes(), x.options().device(at::kCPU)).bernoulli_(1 - p, generator).div_(1 - p);
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(chance(index).next_u64());
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  if (node.whole) std::fill(sizes.begin() + 1, sizes.end(), 1);
+  // In f32 even for bf16 values: 1 / (1 - p) has more than 8 bits.
+  const at::Tensor mask = at::empty(sizes, dtype).bernoulli_(1 - p, generator).div_(1 - p);
   return x * mask.to(x.device());
+}
+
+at::Tensor TorchModel::State::kept(const at::Tensor& x, int mask_node) const {
+  const Node& mask = graph.nodes[mask_node];
+  return kept_tokens(x.size(0), mask.shape[0], mask.dropout, chance(mask_node));
 }
 
 at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Tensor>& values) {
@@ -103,9 +114,24 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
     case Step::Kind::kFlatten:
       return x.contiguous().flatten(1).to(dtype);  // bf16 ends here
     case Step::Kind::kLinear:
-      return at::linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor());
+      return token_linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor(),
+                          bf16 && x.dim() == 3);
     case Step::Kind::kDropout:
-      return drop(x, current);
+      return drop(x, node, current.node);
+    case Step::Kind::kTokens:
+      return tokens_of(x);
+    case Step::Kind::kPositions:
+      return x + tensor(node, "");  // bf16 becomes f32: so does all that is later added to it
+    case Step::Kind::kMaskTokens:
+      return training ? take_tokens(x, kept(x, current.node)) : x;
+    case Step::Kind::kRestoreTokens:
+      return training ? put_tokens(x, kept(x, current.other), tensor(node, ""), node.shape[0]) : x;
+    case Step::Kind::kLayerNorm:
+      return at::layer_norm(x, {node.shape[1]}, tensor(node, "weight"), tensor(node, "bias"), node.epsilon);
+    case Step::Kind::kAttention:
+      return attention(x, node.heads);
+    case Step::Kind::kRelu6:
+      return at::relu6(x);
   }
   LIKENESS_ASSERT(!"unknown step");
   return {};

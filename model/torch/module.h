@@ -35,14 +35,15 @@ class TorchModel {
   bool is_training() const;
 
   // Mixed precision: feature maps are stored, and products' factors rounded, in bf16; sums, statistics, parameters,
-  // their gradients, everything from the flattening on, and the embeddings stay f32. Only for f32 models (c10::Error
+  // their gradients, everything from the flattening on, and the embeddings stay f32. On tokens: Linear's factors and
+  // results are bf16; positions, layer norm, softmax and the residual sum f32. Only for f32 models (c10::Error
   // otherwise). Where the CPU multiplies bf16 (AVX512-BF16, AMX), oneDNN's bf16 convolutions run; elsewhere their
   // emulation is eight times slower than f32, so the same rounded factors go through f32 products
   // (model/torch/convolution.h).
   void set_bf16(bool on);
 
-  // Dropout draws its masks from (seed, step), so a resumed run draws what the uninterrupted one would have. Each
-  // forward in training mode advances `step` by one.
+  // Dropout, stochastic depth and token masking draw from (seed, step), so a resumed run draws what the uninterrupted
+  // one would have. Each forward in training mode advances `step` by one.
   void seed_dropout(std::uint64_t seed, std::int64_t step);
 
   // A step that is thrown away leaves no trace: restore puts running statistics and counters back to where remember

@@ -23,6 +23,20 @@ Step::Kind kind_of(Op op) {
       return Step::Kind::kLinear;
     case Op::kDropout:
       return Step::Kind::kDropout;
+    case Op::kTokens:
+      return Step::Kind::kTokens;
+    case Op::kPositions:
+      return Step::Kind::kPositions;
+    case Op::kMaskTokens:
+      return Step::Kind::kMaskTokens;
+    case Op::kRestoreTokens:
+      return Step::Kind::kRestoreTokens;
+    case Op::kLayerNorm:
+      return Step::Kind::kLayerNorm;
+    case Op::kAttention:
+      return Step::Kind::kAttention;
+    case Op::kRelu6:
+      return Step::Kind::kRelu6;
     case Op::kInput:
       break;
   }
@@ -53,7 +67,7 @@ std::vector<Step> make_plan(const Graph& graph) {
     const Node& node = graph.nodes[i];
     if (node.op == Op::kInput || absorbed[i]) continue;
     Step step{.kind = kind_of(node.op), .output = i, .node = i, .input = node.inputs.at(0)};
-    if (node.op == Op::kAdd) step.other = node.inputs.at(1);
+    if (node.op == Op::kAdd || node.op == Op::kRestoreTokens) step.other = node.inputs.at(1);
     for (int input : node.inputs) {
       if (!absorbed[input]) continue;
       step.kind = Step::Kind::kNorm;

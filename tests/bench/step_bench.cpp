@@ -135,7 +135,9 @@ int main(int argc, char** argv) {
                                        {"mbf", 64, 64, false},
                                        {"mbf", 64, 64, true},
                                        {"r18", 112, 16, false},
-                                       {"r18", 112, 16, true}}) {
+                                       {"r18", 112, 16, true},
+                                       {"vit_t", 112, 16, false},
+                                       {"vit_t", 112, 16, true}}) {
     benchmark::RegisterBenchmark(likeness::name_of(setup).c_str(),
                                  [setup](benchmark::State& state) { likeness::run(state, setup); })
         ->Unit(benchmark::kMillisecond)

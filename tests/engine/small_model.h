@@ -16,9 +16,9 @@
 
 namespace likeness::test {
 
-inline model::TrainedModel small_model(std::uint64_t seed = 1) {
+inline model::TrainedModel small_model(std::uint64_t seed = 1, const std::string& backbone = "mbf") {
   model::BackboneOptions options;
-  options.name = "mbf";
+  options.name = backbone;
   options.input = 32;
   options.embedding = 24;
   model::TrainedModel m;
@@ -40,8 +40,9 @@ inline model::TrainedModel small_model(std::uint64_t seed = 1) {
   return m;
 }
 
-inline std::filesystem::path save_small_model(const std::filesystem::path& file, std::uint64_t seed = 1) {
-  model::save_model(file, small_model(seed), IfExists::kReplace);
+inline std::filesystem::path save_small_model(const std::filesystem::path& file, std::uint64_t seed = 1,
+                                              const std::string& backbone = "mbf") {
+  model::save_model(file, small_model(seed, backbone), IfExists::kReplace);
   return file;
 }
 

@@ -48,13 +48,22 @@ TEST(ExportOnnx, IsTheSameToTheByteHoweverOften) {
   EXPECT_EQ(read_file(dir / "a.onnx"), read_file(dir / "c.onnx"));
 }
 
-TEST(ExportOnnx, EveryEngineHasItsRow) {
+class EveryEngine : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(ExportOnnx, EveryEngine, testing::Values("mbf", "vit_t"));
+
+TEST_P(EveryEngine, HasItsRow) {
   const TempDir dir;
-  test::save_small_model(dir / "m.safetensors");
+  test::save_small_model(dir / "m.safetensors", 1, GetParam());
   const ParityReport parity = export_onnx(dir / "m.safetensors", dir / "m.onnx", IfExists::kRefuse, {}).parity;
   EXPECT_TRUE(parity.passed()) << parity.to_text();
   ASSERT_EQ(parity.engines.size(), 4u);
   for (const EngineParity& e : parity.engines) {
+    if (e.engine == "opencv" && std::string(GetParam()) == "vit_t") {  // OpenCV 4.6 cannot, and says which node
+      EXPECT_FALSE(e.ran);
+      EXPECT_NE(e.why_not.find("Clip"), std::string::npos) << e.why_not;
+      EXPECT_NE(parity.to_text().find("not run: OpenCV DNN cannot load"), std::string::npos) << parity.to_text();
+      continue;
+    }
 #ifndef LIKENESS_HAS_TORCH
     if (e.engine == "torch") {
       EXPECT_FALSE(e.ran);

@@ -24,13 +24,7 @@ TEST(Fuzz, Safetensors) {
   });
 }
 
-// Small enough that mutations hit structure rather than weights.
-test::Bytes tiny_network() {
-  model::GraphBuilder g("test", 4, 4);
-  int x = g.conv("conv", g.input(), {.channels = 2, .kernel = 3, .padding = 1, .bias = true});
-  x = g.prelu("prelu", g.batch_norm("bn", x));
-  x = g.linear("fc", g.flatten("flat", g.add("add", x, x)), 2, true);
-  const model::Graph graph = g.finish(x);
+test::Bytes onnx_of(const model::Graph& graph) {
   ModelContract contract;
   contract.geometry = FaceGeometry::arcface(4);
   const std::string onnx = model::to_onnx(graph, model::deterministic_fill(graph), contract, {});
@@ -38,8 +32,26 @@ test::Bytes tiny_network() {
   return {bytes.begin(), bytes.end()};
 }
 
+// Small enough that mutations hit structure rather than weights.
+test::Bytes tiny_network() {
+  model::GraphBuilder g("test", 4, 4);
+  int x = g.conv("conv", g.input(), {.channels = 2, .kernel = 3, .padding = 1, .bias = true});
+  x = g.prelu("prelu", g.batch_norm("bn", x));
+  x = g.linear("fc", g.flatten("flat", g.add("add", x, x)), 2, true);
+  return onnx_of(g.finish(x));
+}
+
+test::Bytes tiny_transformer() {
+  model::GraphBuilder g("test", 4, 4);
+  int x = g.conv("conv", g.input(), {.channels = 2, .kernel = 2, .stride = 2, .bias = true});
+  x = g.positions("add", "pos", g.tokens("tokens", x));
+  x = g.linear("qkv", g.layer_norm("norm", x), 6, false);
+  x = g.relu6("act", g.linear("proj", g.attention("heads", x, 2), 2, true));
+  return onnx_of(g.finish(g.linear("fc", g.flatten("flat", x), 2, false)));
+}
+
 TEST(Fuzz, Onnx) {
-  test::fuzz({tiny_network()}, 40000, [](std::span<const std::byte> bytes) {
+  test::fuzz({tiny_network(), tiny_transformer()}, 60000, [](std::span<const std::byte> bytes) {
     const model::OnnxModel onnx = model::parse_onnx(bytes, "fuzz");
     model::check_weights(onnx.graph, onnx.weights, "fuzz");
     ModelContract contract;

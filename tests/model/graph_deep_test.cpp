@@ -6,7 +6,8 @@ namespace {
 
 class DeepForward : public testing::TestWithParam<const char*> {};
 TEST_P(DeepForward, EqualsTheReferenceInDouble) { expect_reference_forward(GetParam()); }
-INSTANTIATE_TEST_SUITE_P(Deep, DeepForward, testing::Values("r50", "r100", "r200"));
+INSTANTIATE_TEST_SUITE_P(Deep, DeepForward,
+                         testing::Values("r50", "r100", "r200", "vit_s", "vit_b", "vit_l_dp005_mask_005"));
 
 }  // namespace
 }  // namespace likeness::model

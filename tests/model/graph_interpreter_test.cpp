@@ -11,7 +11,8 @@ using Values = std::vector<double>;
 
 class Forward : public testing::TestWithParam<const char*> {};
 TEST_P(Forward, EqualsTheReferenceInDouble) { expect_reference_forward(GetParam()); }
-INSTANTIATE_TEST_SUITE_P(Shallow, Forward, testing::Values("mbf", "mbf.128", "mbf_large", "r18", "r18.128", "r34"));
+INSTANTIATE_TEST_SUITE_P(Shallow, Forward,
+                         testing::Values("mbf", "mbf.128", "mbf_large", "r18", "r18.128", "r34", "vit_t"));
 
 // The definition, one output value at a time.
 Values plain_conv(const Values& x, const Values& weight, const Values& bias, const Node& node,
@@ -95,8 +96,81 @@ TEST(Interpreter, NormPReluAddAndLinearByHand) {
   EXPECT_EQ(taps.at(3), summed);
 }
 
-TEST(Interpreter, ResultDoesNotDependOnThreadsOrBatch) {
-  const Graph graph = build_backbone({.name = "mbf", .input = 32, .embedding = 24});
+// softmax(q k^T / sqrt(size)) v from the definition, one output value at a time.
+Values plain_attention(const Values& x, std::int64_t tokens, std::int64_t width, int heads) {
+  const std::int64_t size = width / heads;
+  Values y;
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      const std::int64_t head = c / size * size;
+      double sum = 0, mixed = 0;
+      for (std::int64_t other = 0; other < tokens; ++other) {
+        double score = 0;
+        for (std::int64_t i = 0; i < size; ++i)
+          score += x[t * 3 * width + head + i] * x[other * 3 * width + width + head + i];
+        const double share = std::exp(score / std::sqrt(static_cast<double>(size)));
+        sum += share;
+        mixed += share * x[other * 3 * width + 2 * width + c];
+      }
+      y.push_back(mixed / sum);
+    }
+  }
+  return y;
+}
+
+TEST(Interpreter, AttentionEqualsItsDefinition) {
+  for (const int heads : {1, 2, 6}) {
+    GraphBuilder g("test", 3, 7);  // 21 tokens: not a multiple of the panel
+    const int tokens = g.tokens("t", g.input());
+    const int qkv = g.linear("qkv", tokens, 36, true);
+    const int y = g.attention("a", qkv, heads);
+    const Graph graph = g.finish(g.flatten("f", y));
+    const Values input = Stream("attention").uniform(2 * 3 * 21, -2, 2);
+    std::vector<Values> taps;
+    const Values output = Interpreter(graph, deterministic_fill(graph)).run(input, 2, 1, &taps);
+    EXPECT_EQ(taps.at(tokens).at(4), input.at(21 + 1)) << "token 1, channel 1";
+    Values expected;
+    for (int b = 0; b < 2; ++b) {
+      const Values one(taps.at(qkv).begin() + b * 21 * 36, taps.at(qkv).begin() + (b + 1) * 21 * 36);
+      const Values row = plain_attention(one, 21, 12, heads);
+      expected.insert(expected.end(), row.begin(), row.end());
+    }
+    EXPECT_LE(relative_error(output, expected), 1e-14) << heads;
+  }
+}
+
+TEST(Interpreter, TokensByHand) {
+  GraphBuilder g("test", 1, 2);  // [3,1,2]: two tokens of three values
+  int x = g.tokens("t", g.input());
+  x = g.positions("p", "places", x);
+  const int masked = x = g.mask_tokens("m", x, 0.5);
+  const int norm = x = g.layer_norm("ln", x, 2);
+  x = g.dropout("d", x, 0.5, /*whole=*/true);
+  x = g.restore_tokens("r", "missing", x, masked);
+  const int product = x = g.linear("fc", x, 2, true);
+  x = g.relu6("relu", x);
+  const Graph graph = g.finish(g.flatten("f", x));
+  Weights w = deterministic_fill(graph);
+  const auto set = [&](const char* name, Values v) { w.tensors[name] = WeightTensor::f64(w.at(name).shape, v.data()); };
+  set("places", {1, 0, 0, 0, 0, 2});
+  set("ln.weight", {1, 2, 1});
+  set("ln.bias", {0, 0, 10});
+  set("fc.weight", {1, 1, 1, 0, -1, 0});
+  set("fc.bias", {0, 1});
+  // Channels (-1, 4), (0, 4), (3, 5) -> tokens (-1, 0, 3) and (4, 4, 5), moved to (0, 0, 3) and (4, 4, 7). Means 1 and
+  // 5, variances 2 and 2, so with epsilon 2 the deviation is 2: (-0.5, -0.5, 1) both.
+  std::vector<Values> taps;
+  const Values output = Interpreter(graph, w).run({-1, 4, 0, 4, 3, 5}, 1, 1, &taps);
+  EXPECT_EQ(taps.at(norm), (Values{-0.5, -1, 11, -0.5, -1, 11}));
+  EXPECT_EQ(taps.at(product), (Values{9.5, 2, 9.5, 2}));
+  EXPECT_EQ(output, (Values{6, 2, 6, 2}));
+}
+
+class Independence : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Interpreter, Independence, testing::Values("mbf", "vit_t"));
+
+TEST_P(Independence, ResultDoesNotDependOnThreadsOrBatch) {
+  const Graph graph = build_backbone({.name = GetParam(), .input = 32, .embedding = 24});
   const Interpreter interpreter(graph, deterministic_fill(graph));
   const std::int64_t n = 9, picture = 3 * 32 * 32;
   const Values input = Stream("batch").uniform(n * picture, -1, 1);

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <onnx/onnx_pb.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -7,43 +6,11 @@
 
 #include "core/error.h"
 #include "model/graph/interpreter.h"
-#include "model/graph/onnx.h"
-#include "tests/model/reference.h"
+#include "tests/model/graph_onnx_support.h"
 #include "tests/support/process.h"
 
 namespace likeness::model {
 namespace {
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
-onnx::ModelProto proto_of(const std::string& bytes) {
-  onnx::ModelProto model;
-  EXPECT_TRUE(model.ParseFromString(bytes));
-  return model;
-}
-
-struct Exported {
-  Graph graph;
-  Weights weights;
-  std::string bytes;
-};
-Exported exported(const BackboneOptions& options, const std::map<std::string, std::string>& extra = {}) {
-  Exported e;
-  e.graph = build_backbone(options);
-  e.weights = deterministic_fill(e.graph);
-  e.bytes = to_onnx(e.graph, e.weights, arcface_contract(options.input), extra);
-  return e;
-}
-
-std::string refusal(const std::string& bytes) {
-  try {
-    parse_onnx(bytes_of(bytes), "hostile.onnx");
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), ErrorKind::kData);
-    return e.what();
-  }
-  return "";
-}
 
 class OnnxRoundTrip : public testing::TestWithParam<const char*> {};
 
@@ -58,7 +25,8 @@ TEST_P(OnnxRoundTrip, GivesBackGraphNamesAndWeights) {
   EXPECT_EQ(weights_hash(back.graph, back.weights), weights_hash(e.graph, e.weights));
   EXPECT_EQ(to_onnx(back.graph, back.weights, arcface_contract(32), {}), e.bytes);
 }
-INSTANTIATE_TEST_SUITE_P(All, OnnxRoundTrip, testing::Values("r18", "r50", "mbf", "mbf_large"));
+INSTANTIATE_TEST_SUITE_P(All, OnnxRoundTrip,
+                         testing::Values("r18", "r50", "mbf", "mbf_large", "vit_t", "vit_t_dp005_mask0"));
 
 TEST(OnnxWrite, FollowsTheDropInRules) {
   const onnx::ModelProto model = proto_of(exported({.name = "r18", .input = 64}).bytes);
@@ -226,7 +194,7 @@ TEST(OnnxCrossCheck, PythonAgrees) {
   if (!std::filesystem::exists(python))
     GTEST_SKIP() << "skipped: scripts/setup.sh --crosscheck brings onnx and onnxruntime";
   const test::TempDir dir;
-  for (const char* name : {"mbf", "r18"}) {
+  for (const char* name : {"mbf", "r18", "vit_t"}) {
     const Exported e = exported({.name = name, .input = 64});
     std::ofstream(dir / "m.onnx", std::ios::binary) << e.bytes;
     const std::vector<double> input = Stream("cross").uniform(3 * 3 * 64 * 64, -1, 1);

@@ -104,6 +104,25 @@ TEST(InitialWeights, FollowArcfaceTorch) {
   EXPECT_NEAR(moments(mbf.at("features.layers.2.weight").as_double()).deviation, narrow, 0.02 * narrow);
 }
 
+TEST(InitialWeights, OfVitFollowArcfaceTorch) {
+  const Graph graph = build_backbone({.name = "vit_t"});
+  const Weights weights = initial_weights(graph, 1);
+  EXPECT_EQ(refusal(graph, weights), "");
+  for (const char* name : {"pos_embed", "blocks.3.attn.qkv.weight", "blocks.11.mlp.fc1.weight", "feature.0.weight"})
+    EXPECT_NEAR(moments(weights.at(name).as_double()).deviation, 0.02, 0.02 * 0.02) << name;
+  EXPECT_NEAR(moments(weights.at("mask_token").as_double()).deviation, 0.02, 0.005);
+  const double bound = 1 / std::sqrt(3.0 * 81);
+  for (const char* name : {"patch_embed.proj.weight", "patch_embed.proj.bias"}) {
+    const Moments patch = moments(weights.at(name).as_double());
+    EXPECT_LE(patch.largest, bound) << name;
+    EXPECT_GT(patch.largest, 0.9 * bound) << name;
+  }
+  for (const char* name : {"blocks.3.attn.proj.bias", "blocks.3.mlp.fc1.bias", "norm.bias", "feature.1.bias"})
+    for (double v : weights.at(name).as_double()) EXPECT_EQ(v, 0) << name;
+  for (const char* name : {"blocks.3.norm2.weight", "norm.weight", "feature.3.weight"})
+    for (double v : weights.at(name).as_double()) EXPECT_EQ(v, 1) << name;
+}
+
 TEST(InitialWeights, DependOnSeedAndNameOnly) {
   const Graph small = build_backbone({.name = "mbf", .input = 64});
   const Graph large = build_backbone({.name = "mbf", .input = 112});
@@ -157,6 +176,17 @@ TEST(WeightsHash, IsAboutValuesAndNotAboutStorage) {
     changed.tensors[name].data.back() ^= std::byte{1};
     EXPECT_NE(weights_hash(graph, changed), hash) << name;
   }
+}
+
+// No embedding depends on it, and ONNX does not hold it.
+TEST(WeightsHash, DoesNotCountTheMaskToken) {
+  const Graph graph = build_backbone({.name = "vit_t", .input = 18, .embedding = 8});
+  Weights weights = deterministic_fill(graph);
+  const std::string hash = weights_hash(graph, weights);
+  weights.tensors["mask_token"].data.back() ^= std::byte{1};
+  EXPECT_EQ(weights_hash(graph, weights), hash);
+  weights.tensors["pos_embed"].data.back() ^= std::byte{1};
+  EXPECT_NE(weights_hash(graph, weights), hash);
 }
 
 }  // namespace

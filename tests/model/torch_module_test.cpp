@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/rng.h"
 #include "model/graph/backbones.h"
 #include "model/torch/module.h"
 #include "model/torch/tensors.h"
+#include "model/torch/tokens.h"
 #include "tests/model/torch_support.h"
 
 namespace likeness::model {
@@ -26,9 +28,31 @@ TorchModel filled(const std::string& name, at::ScalarType dtype, int input = 112
   return TorchModel(std::move(graph), weights, dtype);
 }
 
+// The reference's vit_t was made without stochastic depth; with tokens masked, those whose indices are in the file.
+TorchModel filled_vit(at::ScalarType dtype, bool masked) {
+  Graph graph = build_backbone({.name = "vit_t"});
+  for (Node& node : graph.nodes) {
+    if (node.op == Op::kDropout || (node.op == Op::kMaskTokens && !masked)) node.dropout = 0;
+  }
+  const Weights weights = deterministic_fill(graph);
+  return TorchModel(std::move(graph), weights, dtype);
+}
+
+constexpr std::uint64_t kMaskSeed = 1;
+
+// Which tokens stay is ours to draw; the reference was made to keep the same ones.
+void expect_the_references_mask(const Graph& graph, const Npz& reference) {
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.op != Op::kMaskTokens) continue;
+    const at::Tensor kept = kept_tokens(8, node.shape[0], node.dropout, Rng(kMaskSeed, Purpose::kDropout, 0, i));
+    ASSERT_TRUE(at::equal(kept.to(at::kDouble), tensor_of(reference.at("vit_t_masked.kept"))));
+  }
+}
+
 TEST(TorchModule, EvaluationEqualsTheReference) {
   const Npz reference(golden("forward.npz"));
-  for (const std::string name : {"mbf", "r18"}) {
+  for (const std::string name : {"mbf", "r18", "vit_t"}) {
     const at::Tensor want = tensor_of(reference.at(name + ".f64"));
     for (const at::ScalarType dtype : {at::kDouble, at::kFloat}) {
       const at::NoGradGuard no_grad;
@@ -59,11 +83,14 @@ double expect_gradient(const at::Tensor& gradient, const std::string& stream, do
 void expect_training_step(const std::string& name, at::ScalarType dtype) {
   const Npz reference(golden("forward_train.npz"));
   std::ifstream file(golden("forward_train_names.json"));
-  const nlohmann::json names = nlohmann::json::parse(file)[name];
+  const bool vit = name.starts_with("vit_t");
+  const nlohmann::json names = nlohmann::json::parse(file)[vit ? "vit_t" : name];
   const std::string key = name + ".f64.";
   const bool f64 = dtype == at::kDouble;
 
-  TorchModel model = filled(name, dtype);
+  TorchModel model = vit ? filled_vit(dtype, name == "vit_t_masked") : filled(name, dtype);
+  model.seed_dropout(kMaskSeed, 0);
+  if (name == "vit_t_masked") expect_the_references_mask(model.graph(), reference);
   const at::Tensor images = golden_images(dtype).detach().set_requires_grad(true);
   const at::Tensor output = model.forward(images);
   EXPECT_LT(relative_error(output, tensor_of(reference.at(key + "output"))), f64 ? 1e-9 : 1e-4) << name;
@@ -92,7 +119,7 @@ void expect_training_step(const std::string& name, at::ScalarType dtype) {
   expect_gradient(images.grad(), "proj:input", input[0], input[1], norm_tolerance, projection_tolerance,
                   name + " input");
   if (f64) {
-    const std::string conv = name == "mbf" ? "layers.0.layers.0.weight" : "conv1.weight";
+    const std::string conv = name == "mbf" ? "layers.0.layers.0.weight" : "conv1.weight";  // kept whole, but for vit
     for (const auto& [parameter, tensor] : model.parameters()) {
       if (parameter != conv) continue;
       EXPECT_LT(relative_error(tensor.grad(), tensor_of(reference.at(key + "grad." + conv))), 1e-9);
@@ -112,6 +139,15 @@ TEST(TorchModule, TrainingStepEqualsTheReferenceMbfF64) { expect_training_step("
 TEST(TorchModule, TrainingStepEqualsTheReferenceMbfF32) { expect_training_step("mbf", at::kFloat); }
 TEST(TorchModule, TrainingStepEqualsTheReferenceR18F64) { expect_training_step("r18", at::kDouble); }
 TEST(TorchModule, TrainingStepEqualsTheReferenceR18F32) { expect_training_step("r18", at::kFloat); }
+
+TEST(TorchModule, TrainingStepEqualsTheReferenceVitF64) { expect_training_step("vit_t", at::kDouble); }
+TEST(TorchModule, TrainingStepEqualsTheReferenceVitF32) { expect_training_step("vit_t", at::kFloat); }
+TEST(TorchModule, TrainingStepWithMaskedTokensEqualsTheReferenceF64) {
+  expect_training_step("vit_t_masked", at::kDouble);
+}
+TEST(TorchModule, TrainingStepWithMaskedTokensEqualsTheReferenceF32) {
+  expect_training_step("vit_t_masked", at::kFloat);
+}
 
 TEST(TorchModule, StateSurvivesARoundTripAndCountsBatches) {
   TorchModel model = filled("mbf", at::kFloat, 32);
@@ -163,7 +199,7 @@ double cosine(const at::Tensor& a, const at::Tensor& b) {
 
 // Random networks amplify rounding (a weight of 8 bits is off by up to 0.4 %), so directions are compared, not digits.
 TEST(TorchModule, Bf16GoesTheSameWayAsF32) {
-  for (const std::string name : {"mbf", "r18"}) {
+  for (const std::string name : {"mbf", "r18", "vit_t"}) {
     TorchModel exact = filled(name, at::kFloat, 64), coarse = filled(name, at::kFloat, 64);
     coarse.set_bf16(true);
     const at::Tensor images = drawn("images", {8, 3, 64, 64}).to(at::kFloat);
