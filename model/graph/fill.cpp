@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "model/graph/backbone_table.h"
 #include "model/graph/weights.h"
 
 namespace likeness::model {
@@ -59,9 +60,10 @@ WeightTensor drawn(const TensorSpec& spec, Draw draw) {
   return WeightTensor::f32(spec.shape, values.data());
 }
 
-bool is_iresnet(const Graph& graph) { return graph.architecture.size() > 1 && graph.architecture[0] == 'r'; }
-
-bool is_vit(const Graph& graph) { return graph.architecture.starts_with("vit"); }
+Start start_of(const Graph& graph) {
+  const BackboneEntry* entry = find_backbone(graph.architecture);
+  return entry == nullptr ? Start::kHe : entry->start;
+}
 
 // PyTorch's default for Conv and Linear: kaiming_uniform with a = sqrt(5), and the bias alike.
 WeightTensor pytorch_default(const TensorSpec& spec, double inputs, Rng rng) {
@@ -69,12 +71,12 @@ WeightTensor pytorch_default(const TensorSpec& spec, double inputs, Rng rng) {
   return drawn(spec, [&] { return rng.uniform(-bound, bound); });
 }
 
-WeightTensor initial_matrix(const Graph& graph, const Node& node, const TensorSpec& spec, Rng rng) {
-  if (is_iresnet(graph)) {
+WeightTensor initial_matrix(Start start, const Node& node, const TensorSpec& spec, Rng rng) {
+  if (start == Start::kIResNet) {
     if (node.op == Op::kConv) return drawn(spec, [&] { return 0.1 * rng.normal(); });
     return pytorch_default(spec, static_cast<double>(spec.shape[1]), rng);
   }
-  if (is_vit(graph)) {
+  if (start == Start::kVit) {
     if (node.op == Op::kConv) return pytorch_default(spec, static_cast<double>(inputs_per_output(spec)), rng);
     return drawn(spec, [&] { return 0.02 * rng.normal(); });  // its truncation at +-2 is 100 deviations away
   }
@@ -86,8 +88,8 @@ WeightTensor initial_matrix(const Graph& graph, const Node& node, const TensorSp
 }
 
 // Biases that PyTorch draws like the weight beside them.
-bool is_drawn_bias(const Graph& graph, const Node& node) {
-  return (node.op == Op::kLinear && is_iresnet(graph)) || (node.op == Op::kConv && is_vit(graph));
+bool is_drawn_bias(Start start, const Node& node) {
+  return (node.op == Op::kLinear && start == Start::kIResNet) || (node.op == Op::kConv && start == Start::kVit);
 }
 
 double initial_constant(const Node& node, const TensorSpec& spec) {
@@ -118,6 +120,7 @@ Weights initial_weights(const Graph& graph, std::uint64_t seed) {
   for (const Node& node : graph.nodes) {
     if (!node.prefix.empty()) owners[node.prefix] = &node;
   }
+  const Start start = start_of(graph);
   Weights weights;
   for (const TensorSpec& spec : graph.tensors) {
     const auto owner = owners.find(spec.name.substr(0, spec.name.rfind('.')));
@@ -128,8 +131,8 @@ Weights initial_weights(const Graph& graph, std::uint64_t seed) {
     if (spec.integer) {
       t = zero_count(spec);
     } else if (spec.shape.size() >= 2) {
-      t = initial_matrix(graph, node, spec, rng);
-    } else if (is_drawn_bias(graph, node)) {
+      t = initial_matrix(start, node, spec, rng);
+    } else if (is_drawn_bias(start, node)) {
       const std::int64_t channels = graph.nodes[node.inputs[0]].shape[0];
       const std::int64_t area = node.op == Op::kConv ? node.kernel_h * node.kernel_w : 1;
       t = pytorch_default(spec, static_cast<double>(channels * area), rng);

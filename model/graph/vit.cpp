@@ -1,8 +1,9 @@
-#include "model/graph/vit.h"
-
+// arcface_torch's Vision Transformers.
 #include <algorithm>
+#include <string>
 
 #include "core/error.h"
+#include "model/graph/backbone_table.h"
 
 namespace likeness::model {
 namespace {
@@ -21,12 +22,7 @@ constexpr Vit kVits[] = {{"vit_t", 256, 12, 0.1, 0.1}, {"vit_t_dp005_mask0", 256
                          {"vit_l", 768, 24, 0.1, 0.1}, {"vit_l_dp005_mask_005", 768, 24, 0.05, 0.1}};
 
 // Patches do not overlap and do not reach beyond the picture: of 112 pixels the last 4 are never seen.
-constexpr int kPatch = 9, kHeads = 8, kLargestInput = 1024;
-
-const Vit* find(const std::string& name) {
-  const auto* it = std::find_if(std::begin(kVits), std::end(kVits), [&](const Vit& vit) { return vit.name == name; });
-  return it == std::end(kVits) ? nullptr : it;
-}
+constexpr int kPatch = 9, kHeads = 8;
 
 int block(GraphBuilder& g, const std::string& p, int x, int width, double drop_path) {
   int y = g.layer_norm(p + ".norm1", x);
@@ -57,43 +53,29 @@ void move_before(std::vector<TensorSpec>& tensors, const std::string& moved, con
 
 }  // namespace
 
-std::vector<std::string> vit_names() {
-  std::vector<std::string> names;
-  for (const Vit& vit : kVits) names.push_back(vit.name);
-  return names;
-}
-
-bool is_vit(const std::string& name) { return find(name) != nullptr; }
-
 Graph build_vit(const BackboneOptions& options) {
-  const Vit* vit = find(options.name);
-  LIKENESS_ASSERT(vit != nullptr);
-  if (options.input < kPatch || options.input > kLargestInput) {
-    fail_usage({"input size does not fit the backbone", "backbone " + options.name,
-                "9 to 1024 pixels: at least one patch of 9x9", std::to_string(options.input),
-                "112 is the field's size"});
-  }
-  GraphBuilder g(vit->name, options.input, options.input);
+  const Vit& vit = variant_of(kVits, options.name);
+  GraphBuilder g(vit.name, options.input, options.input);
   int x =
-      g.conv("patch_embed.proj", g.input(), {.channels = vit->width, .kernel = kPatch, .stride = kPatch, .bias = true});
+      g.conv("patch_embed.proj", g.input(), {.channels = vit.width, .kernel = kPatch, .stride = kPatch, .bias = true});
   x = g.tokens("patch_embed.tokens", x);
   x = g.positions("positions", "pos_embed", x);
-  const int masked = g.mask_tokens("mask", x, vit->mask);
+  const int masked = g.mask_tokens("mask", x, vit.mask);
   x = masked;
-  for (int i = 0; i < vit->depth; ++i) {
-    x = block(g, "blocks." + std::to_string(i), x, vit->width, vit->drop_path * i / (vit->depth - 1));
+  for (int i = 0; i < vit.depth; ++i) {
+    x = block(g, "blocks." + std::to_string(i), x, vit.width, vit.drop_path * i / (vit.depth - 1));
   }
   x = g.layer_norm("norm", x);
   x = g.restore_tokens("restore", "mask_token", x, masked);
   x = g.flatten("flatten", x);
-  x = g.linear("feature.0", x, vit->width, false);
+  x = g.linear("feature.0", x, vit.width, false);
   x = g.batch_norm("feature.1", x, 2e-5);
   x = g.linear("feature.2", x, options.embedding, false);
   x = g.batch_norm("feature.3", x, 2e-5);
   Graph graph = g.finish(x);
   move_before(graph.tensors, "mask_token", "patch_embed.");
   move_before(graph.tensors, "pos_embed", "mask_token");
-  for (int i = 0; i < vit->depth; ++i) {
+  for (int i = 0; i < vit.depth; ++i) {
     const std::string p = "blocks." + std::to_string(i);
     move_before(graph.tensors, p + ".norm2.", p + ".attn.");
   }

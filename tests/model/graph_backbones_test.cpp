@@ -158,7 +158,7 @@ TEST(Backbones, MistakesAreNamed) {
         << input;
   }
   for (int input : {0, -9, 8, 1025}) {
-    EXPECT_NE(fails({.name = "vit_t", .input = input}, ErrorKind::kUsage).find("at least one patch"), std::string::npos)
+    EXPECT_NE(fails({.name = "vit_t", .input = input}, ErrorKind::kUsage).find("9 to 1024 pixels"), std::string::npos)
         << input;
   }
   EXPECT_NE(fails({.name = "vit_b", .dropout = 0.1}, ErrorKind::kUsage).find("has no dropout"), std::string::npos);

@@ -1,11 +1,9 @@
 // What the documentation shows is what was compiled here, and it works.
+#include "tests/support/docs.h"
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <fstream>
-#include <sstream>
-
-#include "tests/support/paths.h"
 #include "train/head/loss.h"
 
 namespace likeness::train {
@@ -14,23 +12,8 @@ extern const LossEntry kLinearMargin;  // example_loss.cpp
 
 namespace {
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// The first block fenced by ```cpp.
-std::string first_code(const std::string& markdown) {
-  const std::size_t begin = markdown.find("```cpp\n") + 7;
-  return markdown.substr(begin, markdown.find("```", begin) - begin);
-}
-
 TEST(Docs, TheLossShownIsTheOneCompiled) {
-  const std::string shown = first_code(text_of(test::source_dir() / "docs/add-a-loss.md"));
-  EXPECT_GT(shown.size(), 500u);
-  EXPECT_NE(text_of(test::source_dir() / "tests/train/example_loss.cpp").find(shown), std::string::npos);
+  EXPECT_TRUE(test::is_compiled_in("add-a-loss.md", "tests/train/example_loss.cpp"));
 }
 
 TEST(Docs, TheLossShownWorks) {
