@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "core/trace.h"
 
 namespace likeness::data {
 namespace {
@@ -113,7 +114,12 @@ Loader::State::State(const FaceSource& s, LoaderOptions o, std::int64_t epoch, s
   // Here rather than in the workers, so that a geometry that cannot be had is told at once.
   for (int k = 0; k < options.workers; ++k) readers.push_back(std::make_unique<CropReader>(source, options.geometry));
   try {
-    for (auto& reader : readers) threads.emplace_back([this, &reader] { work(*reader); });
+    for (auto& reader : readers) {
+      threads.emplace_back([this, &reader, number = threads.size()] {
+        name_thread("loader " + std::to_string(number));
+        work(*reader);
+      });
+    }
   } catch (...) {  // no more threads to be had: those that run must not outlive us
     stop();
     throw;
@@ -131,6 +137,7 @@ void Loader::State::stop() {
 
 bool Loader::State::wait_for_entry(std::int64_t g) {
   if (g < limit.load(std::memory_order_acquire)) return !stopping.load(std::memory_order_relaxed);
+  const Span span("wait for room");
   std::unique_lock lock(mutex);
   room.wait(lock, [&] { return stopping || g < limit; });
   return !stopping;
@@ -162,6 +169,7 @@ void Loader::State::fill(CropReader& reader, std::int64_t g, std::int64_t b) {
   e.index[static_cast<std::size_t>(b)] = i;
   e.labels[static_cast<std::size_t>(b)] = source.label(i);
   std::uint8_t* out = slot(e, b);
+  const Span span("decode", i);
   reader.read(i, out);
   Rng rng(options.sampler.seed, Purpose::kAugment, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i));
   if (rng.chance(options.flip)) flip_horizontal(out, options.geometry.width, options.geometry.height);

@@ -6,6 +6,8 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/trace.h"
+#include "train/cuda/nvtx.h"
 
 namespace likeness::train {
 namespace {
@@ -28,8 +30,11 @@ void open_cuda(int index) {
     refuse("the CUDA module is not part of this installation", kModule,
            "../lib/likeness or ../lib, seen from the program", "no such file");
   // Global, because operators and device hooks register themselves in LibTorch's tables; never closed.
-  if (dlopen(module.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+  void* const handle = dlopen(module.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (handle == nullptr)
     refuse("a CUDA library is missing", module.string(), "libraries of CUDA 13 beside LibTorch", dlerror());
+  mirror_spans({.push = reinterpret_cast<void (*)(const char*)>(dlsym(handle, kNvtxPush)),
+                .pop = reinterpret_cast<void (*)()>(dlsym(handle, kNvtxPop))});
   int count = 0;
   try {
     count = torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;

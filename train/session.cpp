@@ -48,7 +48,7 @@ class Session {
   void resume();
   void restore(const fs::path& checkpoint);
   bool roll_back(int times, const Diverged& why);
-  void train_on(data::Loader& loader);
+  void train_on(data::Loader& loader, StepProfile& profile);
   void validate();
   void write_best();
   void save();
@@ -207,12 +207,13 @@ void Session::save() {
   if (leads()) prune_checkpoints(out_, recipe_.keep);
 }
 
-void Session::train_on(data::Loader& loader) {
+void Session::train_on(data::Loader& loader, StepProfile& profile) {
   Meters meters([this](std::int64_t i) { return source_->key(i); }, recipe_.ranks);
   const std::int64_t left = recipe_.schedule.total - trainer_->progress().step;
   Progress progress("train", static_cast<std::uint64_t>(left * recipe_.batch * recipe_.accumulate * recipe_.ranks),
                     "pictures");
   TrainerHooks hooks;
+  hooks.begin = [&profile] { profile.before_step(); };
   hooks.progress = [this, &progress](std::int64_t pictures) {
     progress.add(static_cast<std::uint64_t>(pictures * recipe_.ranks));
   };
@@ -252,13 +253,15 @@ TrainOutcome Session::run() {
                               .flip = recipe_.flip,
                               .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
                               .allocate = {}};
+  const std::string trace = group_->rank() == 0 ? "trace.json" : "trace-" + std::to_string(group_->rank()) + ".json";
+  StepProfile profile(request_.profile, total - begin, out_ / trace, group_->rank());
   std::int64_t bad = 0;
   std::string first_bad;
   for (int times = 1;; ++times) {
     data::Loader loader(*source_, options, trainer_->progress().epoch, trainer_->progress().position);
     model_->seed_dropout(recipe_.seed, trainer_->progress().step);
     try {
-      train_on(loader);
+      train_on(loader, profile);
     } catch (const Diverged& e) {
       if (!roll_back(times, e)) throw;
       continue;
@@ -267,6 +270,7 @@ TrainOutcome Session::run() {
     if (bad > 0) first_bad = loader.bad_list().front();
     break;
   }
+  const ProfileSummary& profiled = profile.finish();
   if (begin == 0 && total == 0) save();  // steps: 0 is the untrained network, for comparison
   if (bad > 0)
     log_warn(format_count(static_cast<std::uint64_t>(bad)) +
@@ -274,8 +278,12 @@ TrainOutcome Session::run() {
   if (folder_) folder_->done(trainer_->last());
   group_->barrier();
   const Progressed& p = trainer_->progress();
-  return {
-      .run = out_, .last = trainer_->last(), .best = p.best, .best_step = p.best_step, .resumed_from = resumed_from_};
+  return {.run = out_,
+          .last = trainer_->last(),
+          .best = p.best,
+          .best_step = p.best_step,
+          .resumed_from = resumed_from_,
+          .profile = profiled};
 }
 
 }  // namespace

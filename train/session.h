@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "train/profile.h"
 #include "train/run_folder.h"
 
 namespace likeness::train {
@@ -21,6 +22,7 @@ struct TrainRequest {
   int threads = 0;  // 0: all cores
   std::string device = "auto";
   std::string command = {};  // as typed, for provenance.json
+  int profile = 0;           // how many steps to trace (profile.h); 0: none
 };
 
 struct TrainOutcome {
@@ -29,6 +31,7 @@ struct TrainOutcome {
   std::optional<double> best = {};
   std::int64_t best_step = 0;
   std::int64_t resumed_from = -1;  // -1: from the beginning
+  ProfileSummary profile = {};
 };
 
 // Judges a network on one set. The first metric of the recipe's first set chooses the best weights; larger is better.

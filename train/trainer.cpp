@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/signals.h"
+#include "core/trace.h"
 
 namespace likeness::train {
 namespace {
@@ -55,18 +56,21 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
   for (std::int64_t i = 0; i < count; ++i) {
     const MicroBatch batch = next();
     if (!finite) continue;  // the order of the pictures does not depend on what became of them
-    const at::Tensor embeddings = model_.forward(batch.images);
+    const at::Tensor embeddings = in_span("forward", [&] { return model_.forward(batch.images); });
     // Alone, the centres move at once; several batches collect their gradient.
-    const HeadStep head = head_.step(embeddings, batch.labels, progress_.step, count == 1 ? &rule : nullptr,
-                                     count == 1 ? nullptr : &head_gradient_, 1.0 / static_cast<double>(count));
+    const HeadStep head = in_span("head", [&] {
+      return head_.step(embeddings, batch.labels, progress_.step, count == 1 ? &rule : nullptr,
+                        count == 1 ? nullptr : &head_gradient_, 1.0 / static_cast<double>(count));
+    });
     finite = head.finite;
     reducer_->pause(i + 1 < count);
-    if (finite) embeddings.backward(head.embeddings);
+    if (finite) in_span("backward", [&] { embeddings.backward(head.embeddings); });
     const at::Tensor share = head.loss / static_cast<double>(count);
     meters.loss = meters.loss.defined() ? meters.loss + share : share;
   }
   if (finite) {
-    reducer_->finish();
+    in_span("all-reduce", [&] { reducer_->finish(); });
+    const Span span("clip");
     if (clip_value_ > 0) clip_gradient_value(backbone_, clip_value_);
     meters.gradient_norm = clip_gradient_norm(backbone_, clip_);  // the head is not clipped, as in the reference
   } else {
@@ -77,6 +81,7 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
     for (const at::Tensor& p : backbone_) at::Tensor(p).mutable_grad().reset();
     model_.restore_statistics();
   } else {
+    const Span span("optimizer");
     if (count > 1) head_.apply(rule, head_gradient_);
     optimizer_->step(rate, progress_.step);
   }
@@ -114,11 +119,14 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
   model_.train(true);
   meters.restart_clock();
   while (progress_.step < schedule_.total) {
+    if (hooks.begin) hooks.begin();
+    const Span whole("step", progress_.step + 1);
     // ---- training section: no I/O, no number read back ------------------------------------------------------------
     std::vector<std::int64_t> pictures;
     MicroBatch current;
     const StepMeters result = step(accumulate_, [&] {
-      const data::Batch& batch = loader.next();
+      const data::Batch& batch = *in_span("wait for loader", [&] { return &loader.next(); });
+      const Span span("normalise");
       const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte).to(device_);
       current = {.images = model::normalise_pixels(pixels, mean, std, preprocess.order == "bgr", dtype),
                  .labels = at::from_blob(batch.labels, {batch.size}, at::kLong)};
@@ -143,8 +151,8 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     const bool validate = due(progress_.step, pace.validate_every) || last,
                save = due(progress_.step, pace.checkpoint_every) || last || stop;
     if (due(progress_.step, pace.log_every) || validate || save) flush(meters, hooks);
-    if (validate && !stop && hooks.validate) hooks.validate();
-    if (save && hooks.checkpoint) hooks.checkpoint();
+    if (validate && !stop && hooks.validate) in_span("validate", hooks.validate);
+    if (save && hooks.checkpoint) in_span("checkpoint", hooks.checkpoint);
     if (validate || save) meters.restart_clock();
     if (stop && !last) throw Interrupted(signal);
   }
@@ -159,6 +167,7 @@ int Trainer::agreed_stop_signal() {
 }
 
 void Trainer::flush(Meters& meters, const TrainerHooks& hooks) {
+  const Span span("log");
   if (!meters.flush(&row_)) return;
   progress_.seconds = row_.seconds;
   progress_.loss = row_.loss;

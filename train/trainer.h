@@ -27,6 +27,7 @@ struct MicroBatch {
 
 // What happens between steps; every member may be empty. Called on the training thread.
 struct TrainerHooks {
+  std::function<void()> begin;                          // before every step, when all of the one before is done
   std::function<void(std::int64_t pictures)> progress;  // after every step
   std::function<void(const LogRow&)> log;               // every log_every steps, and at the end
   std::function<void()> validate;                       // every validate_every steps, and at the end

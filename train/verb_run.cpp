@@ -21,7 +21,7 @@ struct RunArguments {
   std::string config;
   std::vector<std::string> assignments;
   bool resume = false;
-  int ranks = 1;
+  int ranks = 1, profile = 0;
 };
 
 std::string typed_command(const RunArguments& a, const CommonOptions& common) {
@@ -29,7 +29,20 @@ std::string typed_command(const RunArguments& a, const CommonOptions& common) {
   for (const std::string& s : a.assignments) text += " --set " + s;
   if (!common.out.empty()) text += " --out " + common.out;
   if (common.threads > 0) text += " --threads " + std::to_string(common.threads);
+  if (a.profile > 0) text += " --profile " + std::to_string(a.profile);
   return text + (a.resume ? " --resume" : "") + (common.force ? " --force" : "");
+}
+
+void report(const ProfileSummary& p, CommandResult& result) {
+  if (p.file.empty()) {
+    result.text += "profile: no step was left to record\n";
+    return;
+  }
+  result.json["profile"] = {{"file", p.file.string()}, {"steps", p.steps}, {"milliseconds", p.milliseconds}};
+  for (const auto& [name, time] : p.phases) result.json["profile"]["phases"][name] = time;
+  result.text += "profile: " + p.file.string() + ", " + std::to_string(p.steps) + " steps of " +
+                 decimals(p.milliseconds, 1) + " ms; open it in chrome://tracing or ui.perfetto.dev\n  " +
+                 phases_text(p) + "\n";
 }
 
 CommandResult run(const RunArguments& a, const CommonOptions& common, const JudgeMaker& judges) {
@@ -46,20 +59,23 @@ CommandResult run(const RunArguments& a, const CommonOptions& common, const Judg
                                                : RunStart::kNew,
                        .threads = common.threads,
                        .device = common.device,
-                       .command = typed_command(a, common)};
+                       .command = typed_command(a, common),
+                       .profile = a.profile};
   const TrainOutcome o = run_training(request, judges);
 
   CommandResult result;
-  result.json = {{"run", o.run.string()},     {"step", o.last.step},
-                 {"epoch", o.last.epoch},     {"loss", o.last.loss},
-                 {"seconds", o.last.seconds}, {"pictures_per_second", o.last.pictures_per_second},
-                 {"best", nlohmann::json()},  {"resumed_from", nlohmann::json()}};
+  result.json = {{"run", o.run.string()},      {"step", o.last.step},
+                 {"epoch", o.last.epoch},      {"loss", o.last.loss},
+                 {"seconds", o.last.seconds},  {"pictures_per_second", o.last.pictures_per_second},
+                 {"best", nlohmann::json()},   {"resumed_from", nlohmann::json()},
+                 {"profile", nlohmann::json()}};
   if (o.best) result.json["best"] = {{"value", *o.best}, {"step", o.best_step}};
   if (o.resumed_from >= 0) result.json["resumed_from"] = o.resumed_from;
   result.text = "trained " + format_count(static_cast<std::uint64_t>(o.last.step)) + " steps, loss " +
                 decimals(o.last.loss, 3) + ", " + format_duration(o.last.seconds) + " of training\n";
   if (o.best) result.text += "best: " + decimals(*o.best, 4) + " after step " + std::to_string(o.best_step) + "\n";
   result.text += "run: " + o.run.string() + "\n";
+  if (a.profile > 0) report(o.profile, result);
   return result;
 }
 
@@ -82,6 +98,10 @@ Verb run_verb(JudgeMaker judges) {
                    "start N processes on this machine, which share out batch, identities and cores; several machines: "
                    "torchrun, mpirun or srun")
         ->type_name("N");
+    app.add_option("--profile", a->profile,
+                   "record what N steps do when, after a few to warm up: trace.json in the run folder")
+        ->type_name("N")
+        ->check(CLI::Range(1, static_cast<int>(StepProfile::kMost)));
     return [a, judges](const CommonOptions& common) { return run(*a, common, judges); };
   };
   return verb;

@@ -1,6 +1,7 @@
 // The program as a user runs it: killed, interrupted, misused.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/paths.h"
@@ -104,6 +105,52 @@ TEST_F(ProgramTest, JsonIsOneObjectAndTheShortFormIsRun) {
       0);
   for (const char* file : {"config.yaml", "provenance.json", "log.csv", "log.jsonl", "DONE"})
     EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
+}
+
+// Complete events of one thread, by begin: each lies within the one before it that has not ended, or after it.
+void expect_nested(const std::vector<nlohmann::json>& events) {
+  constexpr double kRounding = 1e-3;  // doubles of 15 digits, microseconds of the steady clock
+  std::vector<double> ends;
+  for (const auto& e : events) {
+    const double begin = e.at("ts"), end = begin + e.at("dur").get<double>();
+    while (!ends.empty() && ends.back() <= begin + kRounding) ends.pop_back();
+    if (!ends.empty()) {
+      EXPECT_LE(end, ends.back() + kRounding) << e;
+    }
+    ends.push_back(end);
+  }
+}
+
+TEST_F(ProgramTest, AProfileIsAChromeTraceOfSoManySteps) {
+  const ProcessResult r =
+      train({"--out", "run", "--profile", "4", "--json", "--set", "checkpoint_every=5", "--set", "workers=2"});
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  const auto summary = nlohmann::json::parse(r.out).at("profile");
+  EXPECT_EQ(summary.at("steps"), 4);
+  EXPECT_GT(summary.at("phases").at("backward").get<double>(), 0);
+  const auto trace = nlohmann::json::parse(read_text_file(dir_ / "run/trace.json"));
+  std::map<int, std::string> threads;
+  std::map<std::string, std::vector<nlohmann::json>> events;  // by thread
+  for (const auto& e : trace.at("traceEvents")) {
+    if (e.at("name") == "thread_name") threads[e.at("tid")] = e.at("args").at("name");
+    if (e.at("ph") == "X") events[threads.at(e.at("tid"))].push_back(e);
+  }
+  std::vector<int> steps;
+  std::map<std::string, int> count;
+  for (const auto& e : events.at("training")) {
+    ++count[e.at("name")];
+    if (e.at("name") == "step") steps.push_back(e.at("args").at("number"));
+  }
+  EXPECT_EQ(steps, (std::vector<int>{4, 5, 6, 7}));
+  for (const char* phase :
+       {"wait for loader", "normalise", "forward", "head", "backward", "all-reduce", "clip", "optimizer"})
+    EXPECT_EQ(count[phase], 4) << phase;
+  EXPECT_EQ(count["log"], 3);  // steps 4 and 6, and before the checkpoint of step 5
+  EXPECT_EQ(count["checkpoint"], 1);
+  EXPECT_TRUE(events.contains("loader 0") || events.contains("loader 1"));
+  for (const auto& [thread, list] : events) expect_nested(list);
+  refused(train({"--out", "x", "--profile", "0"}), 2, "--profile");
+  refused(train({"--out", "x", "--profile", "1001"}), 2, "--profile");
 }
 
 TEST_F(ProgramTest, ValidationWhileTrainingJudgesEveryPairOrAList) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/paths.h"
@@ -34,10 +35,20 @@ class RanksTest : public testing::Test {
 };
 
 TEST_F(RanksTest, TwoRanksLeaveOneRun) {
-  const ProcessResult r = train("run", 6, 4, {"--ranks", "2", "--json"});
+  const ProcessResult r = train("run", 6, 4, {"--ranks", "2", "--json", "--profile", "2"});
   ASSERT_EQ(r.exit_code, 0) << r.err;
   const auto json = nlohmann::json::parse(r.out);  // one object, not two
   EXPECT_EQ(json.at("step"), 4);
+  for (const auto& [rank, file] : {std::pair{0, "trace.json"}, {1, "trace-1.json"}}) {
+    const auto trace = nlohmann::json::parse(test::read_text_file(dir_ / "run" / file));
+    std::map<std::string, int> count;
+    for (const auto& e : trace.at("traceEvents")) {
+      EXPECT_EQ(e.at("pid"), rank);
+      ++count[e.at("name")];
+    }
+    EXPECT_EQ(count["step"], 2);
+    EXPECT_GT(count["all-gather"], 0) << "what the ranks say to each other has spans of its own";
+  }
   for (const char* file : {"config.yaml", "provenance.json", "log.csv", "log.jsonl", "DONE"})
     EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
   const Checkpoint c = newest("run");

@@ -7,6 +7,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "core/error.h"
+#include "core/trace.h"
 #include "train/dist/environment.h"
 
 namespace likeness::train {
@@ -81,6 +82,7 @@ C10dGroup::Work C10dGroup::begin(const char* operation, Start start) {
 }
 
 void C10dGroup::finish(const char* operation, const Work& work) {
+  const Span span(operation);
   try {
     // The backend's own timeout comes first, with the better message.
     work->wait(timeout_ + std::chrono::seconds(1));
