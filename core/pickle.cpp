@@ -22,7 +22,8 @@ Ref constant(Kind kind, bool value) {
 
 class Machine {
  public:
-  Machine(std::span<const std::byte> in, const std::string& where) : in_(in, where), stack_(in_) {}
+  Machine(std::span<const std::byte> in, const std::string& where, PickleGlobals globals)
+      : in_(in, where), stack_(in_), globals_(globals) {}
 
   Ref run() {
     for (;;) {
@@ -249,17 +250,20 @@ class Machine {
         return push_stacked_global(), true;
       case 'R':
         return reduce(), true;
-      case 'b': {
-        const Ref state = pop();
-        return build_object(top(), *state, site()), true;
-      }
+      case 'b':
+        return build(), true;
+      case 'Q':
+        if (globals_ != PickleGlobals::kTorch) return false;
+        return push_reference(), true;
       default:
         return false;
     }
   }
   void push_global(const std::string& name) {
-    if (!known_global(name))
-      refuse(site().where, site().at, "it names a foreign global", "numpy arrays and byte strings only",
+    if (!known_global(name, globals_))
+      refuse(site().where, site().at, "it names a foreign global",
+             globals_ == PickleGlobals::kTorch ? "tensors, numbers and texts only, as in a state dict"
+                                               : "numpy arrays and byte strings only",
              name.substr(0, 80));
     push(make(Kind::kObject));
     top().text = name;
@@ -269,6 +273,18 @@ class Machine {
     if (name->kind != Kind::kText || module->kind != Kind::kText) stop("a global lacks its name");
     push_global(module->text + " " + name->text);
   }
+  void push_reference() {
+    const Ref id = pop();
+    Ref reference = make(Kind::kReference);
+    stack_.put(*reference, id);
+    push(std::move(reference));
+  }
+  void build() {
+    const Ref state = pop();
+    // An ordered dict's own attributes: the `_metadata` of a state dict, which says nothing about its tensors.
+    if (top().kind == Kind::kDict && globals_ == PickleGlobals::kTorch) return;
+    build_object(top(), *state, site());
+  }
   void reduce() {
     const Ref arguments = pop(), callee = pop();
     if (callee->kind != Kind::kObject) stop("something is called that cannot be");
@@ -277,12 +293,20 @@ class Machine {
     for (const auto& a : arguments->items) copied += a->text.size() + a->bytes.size();
     stack_.spend(copied);
     Ref result = make(Kind::kNone);
+    if (kept_call(callee->text)) {
+      result->kind = Kind::kCall;
+      result->text = callee->text;
+      if (arguments->kind != Kind::kTuple) stop("a call lacks its arguments");
+      for (const auto& a : arguments->items) stack_.put(*result, std::static_pointer_cast<Node>(a));
+      return push(std::move(result));
+    }
     call_global(callee->text, *arguments, *result, site());
     push(std::move(result));
   }
 
   Input in_;
   Stack stack_;
+  const PickleGlobals globals_;
   std::unordered_map<std::uint64_t, Ref> memo_;
   const Ref none_ = constant(Kind::kNone, false), true_ = constant(Kind::kBool, true),
             false_ = constant(Kind::kBool, false);
@@ -291,8 +315,9 @@ class Machine {
 }  // namespace
 }  // namespace pickle
 
-std::shared_ptr<PickleValue> read_pickle(std::span<const std::byte> bytes, const std::string& where) {
-  return pickle::Machine(bytes, where).run();
+std::shared_ptr<PickleValue> read_pickle(std::span<const std::byte> bytes, const std::string& where,
+                                         PickleGlobals globals) {
+  return pickle::Machine(bytes, where, globals).run();
 }
 
 }  // namespace likeness

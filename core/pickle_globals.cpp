@@ -27,6 +27,14 @@ constexpr std::array kGlobals = {
     "numpy.core.numeric _frombuffer",
 };
 
+// Storages are named by the type of their numbers.
+constexpr std::array kTorchGlobals = {
+    "collections OrderedDict", "torch FloatStorage", "torch DoubleStorage", "torch HalfStorage",
+    "torch BFloat16Storage",   "torch LongStorage",  "torch IntStorage",    "torch ShortStorage",
+    "torch CharStorage",       "torch ByteStorage",  "torch BoolStorage",
+};
+constexpr std::array kTorchCalls = {"torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"};
+
 // Python 2 pickles its `str`, which is bytes, where Python 3 pickles text.
 std::string text_of(const PickleValue& v, const Site& site) {
   if (v.kind == Kind::kText) return v.text;
@@ -162,14 +170,18 @@ void make_scalar(const PickleValue& arguments, Node& out, const Site& site) {
 void refuse(const std::string& where, std::size_t at, const std::string& what, const std::string& expected,
             const std::string& got) {
   fail_data({"pickle is refused: " + what, where + ", byte " + std::to_string(at), expected, got,
-             "only plain values and numpy arrays are read; nothing in the file is ever run"});
+             "only plain values, arrays and tensors are read; nothing in the file is ever run"});
 }
 
-bool known_global(const std::string& name) {
-  const std::string plain = canonical(name);
-  for (const char* known : kGlobals)
-    if (plain == known) return true;
-  return false;
+bool known_global(const std::string& name, PickleGlobals globals) {
+  const auto among = [plain = canonical(name)](const auto& names) {
+    return std::find(names.begin(), names.end(), plain) != names.end();
+  };
+  return among(kGlobals) || (globals == PickleGlobals::kTorch && (among(kTorchGlobals) || among(kTorchCalls)));
+}
+
+bool kept_call(const std::string& name) {
+  return std::find(kTorchCalls.begin(), kTorchCalls.end(), name) != kTorchCalls.end();
 }
 
 void call_global(const std::string& name, const PickleValue& arguments, Node& out, const Site& site) {
@@ -177,6 +189,12 @@ void call_global(const std::string& name, const PickleValue& arguments, Node& ou
   if (plain == "_codecs encode") return encode_latin1(arguments, out, site);
   if (plain == "builtins bytes" || plain == "builtins bytearray") return make_bytes(arguments, out, site);
   if (plain == "numpy.core.multiarray scalar") return make_scalar(arguments, out, site);
+  if (plain == "collections OrderedDict") {
+    if (arguments.kind != Kind::kTuple || !arguments.items.empty())
+      refuse(site.where, site.at, "an ordered dict is made empty and filled afterwards");
+    out.kind = Kind::kDict;
+    return;
+  }
   if (plain == "numpy dtype") {
     out.kind = Kind::kObject;
     out.text = "numpy dtype " + plain_dtype(text_of(argument(arguments, 0, site), site), site);

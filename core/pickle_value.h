@@ -30,7 +30,9 @@ struct Site {
 };
 
 // Is "module name" one that may be called or referred to?
-bool known_global(const std::string& name);
+bool known_global(const std::string& name, PickleGlobals globals);
+// One of PyTorch's whose call is kept as it is: Kind::kCall.
+bool kept_call(const std::string& name);
 // What calling the global `name` with `arguments` (a tuple) gives, put into `out`. Nothing is executed: each of the few
 // known globals stands for one plain conversion.
 void call_global(const std::string& name, const PickleValue& arguments, Node& out, const Site& site);

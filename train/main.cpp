@@ -8,6 +8,7 @@
 #include "model/torch/allocator.h"
 #include "train/dist/launch.h"
 #include "train/verb_run.h"
+#include "train/verb_weights.h"
 
 using namespace likeness;
 
@@ -59,7 +60,7 @@ int main(int argc, char** argv) {
   model::keep_memory();
   return run_program({.stage = "train",
                       .summary = "trains face-recognition networks",
-                      .verbs = {train::run_verb(make_judge)},
+                      .verbs = {train::run_verb(make_judge), train::weights_verb()},
                       .default_verb = "run"},
                      argc, argv);
 }

@@ -153,5 +153,37 @@ TEST(Pickle, MemoryIsBoundedByTheInput) {
   EXPECT_NE(refusal(copies + ".").find("more values"), std::string::npos);
 }
 
+TEST(Pickle, StateDictsAreReadOnRequestOnly) {
+  const std::string tensor =
+      "ccollections\nOrderedDict\n)R(Vw\nctorch._utils\n_rebuild_tensor_v2\n(("
+      "Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4"
+      "\ntQI0\n(I4\nt(I1\ntI00\nccollections\nOrderedDict\n)RtRu}V_metadata\nNsb.";
+  EXPECT_NE(refusal(tensor).find("foreign global"), std::string::npos);
+  const auto dict = read_pickle(std::as_bytes(std::span(tensor)), "m.pt", PickleGlobals::kTorch);
+  ASSERT_EQ(dict->kind, Kind::kDict);
+  ASSERT_EQ(dict->items.size(), 2u);  // the dict's own attributes are no entries
+  EXPECT_EQ(dict->items[0]->text, "w");
+  const PickleValue& call = *dict->items[1];
+  EXPECT_EQ(call.kind, Kind::kCall);
+  EXPECT_EQ(call.text, "torch._utils _rebuild_tensor_v2");
+  ASSERT_EQ(call.items.size(), 6u);
+  ASSERT_EQ(call.items[0]->kind, Kind::kReference);
+  EXPECT_EQ(call.items[0]->items[0]->items[1]->text, "torch FloatStorage");
+  const auto torch_refusal = [](const std::string& text) {
+    try {
+      read_pickle(std::as_bytes(std::span(text)), "m.pt", PickleGlobals::kTorch);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(torch_refusal("ctorch.nn.modules.linear\nLinear\n.").find("torch.nn.modules.linear Linear"),
+            std::string::npos);
+  EXPECT_NE(torch_refusal("cos\nsystem\n.").find("as in a state dict"), std::string::npos);
+  EXPECT_NE(torch_refusal("ccollections\nOrderedDict\n(]tR.").find("made empty"), std::string::npos);
+  EXPECT_NE(torch_refusal("ctorch._utils\n_rebuild_tensor_v2\nNR.").find("lacks its arguments"), std::string::npos);
+  EXPECT_NE(refusal("Va\nQ.").find("unknown or forbidden opcode"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace likeness::test

@@ -6,6 +6,7 @@ namespace {
 
 const std::vector<std::pair<std::string, std::vector<std::string>>> kVerbs = {
     {"data", {"synth", "import", "info", "view"}},
+    {"train", {"run", "weights"}},
     {"eval", {"embed", "verify", "bias", "report"}},
     {"export", {"onnx", "check"}},
 };

@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "model/graph/backbones.h"
 #include "model/graph/onnx.h"
+#include "model/graph/torch_file.h"
 #include "tests/fuzz/mutate.h"
 #include "tests/support/paths.h"
 
@@ -19,6 +20,16 @@ TEST(Fuzz, Safetensors) {
                                         sample("safetensors/no_tensors.safetensors")};
   test::fuzz(corpus, 40000, [](std::span<const std::byte> bytes) {
     for (const auto& [name, tensor] : model::parse_safetensors(bytes, "fuzz").tensors) {
+      ASSERT_EQ(static_cast<std::int64_t>(tensor.as_double().size()), tensor.elements()) << name;
+    }
+  });
+}
+
+// Flipped bits in a storage are found by its CRC; the samples are small, so most changes hit the archive and the
+// pickle.
+TEST(Fuzz, TorchFile) {
+  test::fuzz({sample("torch/dtypes.pt"), sample("torch/state_dict.pt")}, 40000, [](std::span<const std::byte> bytes) {
+    for (const auto& [name, tensor] : model::parse_torch_file(bytes, "fuzz").tensors) {
       ASSERT_EQ(static_cast<std::int64_t>(tensor.as_double().size()), tensor.elements()) << name;
     }
   });
