@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "model/graph/graph_json.h"
 #include "model/graph/onnx.h"
 
 namespace likeness::model {
@@ -66,7 +67,9 @@ TrainedModel load_safetensors(const fs::path& file) {
   TrainedModel model;
   model.weights = read_safetensors(file);
   const auto& metadata = model.weights.metadata;
-  model.graph = build_backbone(backbone_from_json(entry(metadata, "backbone", file), file.string()));
+  model.graph = metadata.count("graph") > 0
+                    ? graph_from_json(metadata.at("graph"), file.string())
+                    : build_backbone(backbone_from_json(entry(metadata, "backbone", file), file.string()));
   model.contract = ModelContract::from_json(entry(metadata, "contract", file), file.string());
   check_weights(model.graph, model.weights, file.string());
   return model;
@@ -93,7 +96,11 @@ void save_model(const fs::path& file, const TrainedModel& model, IfExists if_exi
   contract.dimension = static_cast<int>(model.graph.dimension);
   Weights weights = model.weights;
   weights.metadata["format"] = kFormat;
-  weights.metadata["backbone"] = backbone_json(backbone_options(model.graph));
+  weights.metadata.erase("backbone"), weights.metadata.erase("graph");
+  if (model.graph.options.empty())
+    weights.metadata["graph"] = graph_json(model.graph);
+  else
+    weights.metadata["backbone"] = backbone_json(backbone_options(model.graph));
   weights.metadata["contract"] = contract.to_json();
   write_safetensors(file, weights, if_exists);
 }

@@ -18,7 +18,7 @@ struct TrainedModel {
 };
 
 // The weights file of a checkpoint: "model.safetensors", whose metadata holds "format", "backbone" (JSON of
-// BackboneOptions) and "contract" (ModelContract JSON; its weights_hash and dimension are filled in here).
+// BackboneOptions; "graph" instead, graph_json.h, for a network that is none of ours) and "contract" (ModelContract JSON; its weights_hash and dimension are filled in here).
 // docs/formats/weights.md.
 void save_model(const std::filesystem::path& file, const TrainedModel& model, IfExists if_exists);
 

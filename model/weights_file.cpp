@@ -1,9 +1,11 @@
 #include "model/weights_file.h"
 
 #include "core/error.h"
+#include "model/graph/match.h"
 #include "model/graph/onnx.h"
 #include "model/graph/recognise.h"
 #include "model/graph/torch_file.h"
+#include "model/graph/unfold.h"
 
 namespace likeness::model {
 namespace {
@@ -21,10 +23,9 @@ WeightsFile read_model(const fs::path& path) {
 
 WeightsFile read_onnx_file(const fs::path& path) {
   OnnxModel onnx = read_onnx(path);
-  WeightsFile file{path, "ONNX file", std::move(onnx.weights), std::move(onnx.graph), {}};
-  file.weights.metadata = std::move(onnx.metadata);
+  WeightsFile file{path, kOnnxKind, std::move(onnx.weights), std::move(onnx.graph), {}};
   ModelContract contract;
-  if (onnx_contract(file.weights.metadata, &contract)) file.contract = contract;
+  if (onnx_contract(onnx.metadata, &contract)) file.contract = contract;
   return file;
 }
 
@@ -56,6 +57,20 @@ WeightsFile read_weights_file(const fs::path& path) {
   }
   file.graph = recognise_backbone(file.weights);
   return file;
+}
+
+std::vector<std::string> make_trainable(WeightsFile* file) {
+  if (file->kind != kOnnxKind || !file->graph->options.empty()) return {};
+  Graph graph = *file->graph;
+  Weights weights = file->weights;
+  std::vector<std::string> restored = restore_batch_norms(&graph, &weights, Node{}.epsilon);  // the backbones'
+  if (std::optional<NamedNetwork> named = match_backbone(graph, weights)) {
+    for (std::string& prefix : restored) prefix = named->prefixes.at(prefix);
+    file->graph = std::move(named->graph);
+    file->weights = std::move(named->weights);
+    return restored;
+  }
+  return restore_batch_norms(&*file->graph, &file->weights);
 }
 
 ModelContract arcface_torch_contract(const Graph& graph) {

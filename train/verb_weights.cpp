@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 
 #include "core/error.h"
 #include "engine/model_source.h"
@@ -15,6 +17,9 @@ namespace {
 using Action = std::function<CommandResult(const CommonOptions&)>;
 
 IfExists if_exists(const CommonOptions& common) { return common.force ? IfExists::kReplace : IfExists::kRefuse; }
+
+// Such a file holds network and contract beside the weights.
+bool is_model_file(const std::string& path) { return std::filesystem::path(path).extension() == ".safetensors"; }
 
 struct Said {
   std::string preprocess, geometry;  // "" unless said
@@ -30,7 +35,7 @@ void complete_contract(model::WeightsFile* file, const Said& said, std::string* 
                   "one of them", ""});
     return;
   }
-  const bool arcface_torch = file->kind != "ONNX file";
+  const bool arcface_torch = file->kind != model::kOnnxKind;
   if (!arcface_torch && (said.preprocess.empty() || said.geometry.empty()))
     fail_usage({"this ONNX file does not say what it wants to be fed", file->path.string(),
                 "--preprocess and --geometry", "one or none of them",
@@ -49,8 +54,9 @@ void complete_contract(model::WeightsFile* file, const Said& said, std::string* 
 CommandResult convert(const std::string& from, const std::string& to, const Said& said, const CommonOptions& common) {
   check_output(to, if_exists(common));
   model::WeightsFile file = model::read_weights_file(from);
+  model::make_trainable(&file);
   std::string note;
-  const bool ours = std::filesystem::path(to).extension() == ".safetensors";
+  const bool ours = is_model_file(to);
   if (ours) complete_contract(&file, said, &note);
   model::write_weights_file(to, file, if_exists(common));
   CommandResult r;
@@ -93,10 +99,12 @@ CommandResult average(const std::vector<std::string>& models, std::vector<double
   for (const model::WeightsFile& f : files) weights.push_back(&f.weights);
   model::Weights mean = model::average(weights, shares, models);
   files[0].weights = std::move(mean);
+  std::string note;
+  if (is_model_file(to) && files[0].kind != model::kOnnxKind) complete_contract(&files[0], {}, &note);
   model::write_weights_file(to, files[0], if_exists(common));
   CommandResult r;
   r.json = {{"models", models}, {"shares", shares}, {"to", to}, {"tensors", files[0].weights.tensors.size()}};
-  r.text = fmt::format("mean of {} models to {}\n", models.size(), to);
+  r.text = fmt::format("mean of {} models to {}\n{}", models.size(), to, note);
   return r;
 }
 

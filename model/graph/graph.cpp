@@ -60,9 +60,39 @@ const char* op_name(Op op) {
       return "Attention";
     case Op::kRelu6:
       return "Relu6";
+    case Op::kRelu:
+      return "Relu";
   }
   LIKENESS_ASSERT(false);
   return "";
+}
+
+std::vector<const char*> parameter_names(const Node& node) {
+  switch (node.op) {
+    case Op::kConv:
+    case Op::kLinear:
+      return node.bias ? std::vector<const char*>{"weight", "bias"} : std::vector<const char*>{"weight"};
+    case Op::kBatchNorm:
+      return {"weight", "bias", "running_mean", "running_var"};
+    case Op::kLayerNorm:
+      return {"weight", "bias"};
+    case Op::kPRelu:
+      return {"weight"};
+    case Op::kPositions:
+      return {""};
+    case Op::kInput:
+    case Op::kAdd:
+    case Op::kFlatten:
+    case Op::kTokens:
+    case Op::kAttention:
+    case Op::kRelu6:
+    case Op::kRelu:
+    case Op::kDropout:
+    case Op::kMaskTokens:
+    case Op::kRestoreTokens:
+      break;
+  }
+  return {};
 }
 
 std::int64_t Graph::parameter_count() const {

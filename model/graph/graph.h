@@ -72,6 +72,10 @@ class GraphBuilder {
   int layer_norm(const std::string& prefix, int x, double epsilon = 1e-5);
   int attention(const std::string& name, int x, int heads);
   int relu6(const std::string& name, int x);
+  int relu(const std::string& name, int x);
+  // A node with the name, parameters and sizes of `node`, which may be another graph's, reading `inputs` of this one.
+  // Of a convolution's shape only the channels are taken, of a Linear's only the features. Parameters are trainable.
+  int repeat(const Node& node, const std::vector<int>& inputs);
   std::vector<std::int64_t> shape(int x) const;
   // The last node is the output [B,D].
   Graph finish(int output);

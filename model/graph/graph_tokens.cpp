@@ -82,4 +82,8 @@ int GraphBuilder::relu6(const std::string& name, int x) {
   return add_node({.op = Op::kRelu6, .name = name, .inputs = {x}, .shape = shape(x)});
 }
 
+int GraphBuilder::relu(const std::string& name, int x) {
+  return add_node({.op = Op::kRelu, .name = name, .inputs = {x}, .shape = shape(x)});
+}
+
 }  // namespace likeness::model

@@ -63,33 +63,6 @@ void prelu(const Node& node, const std::vector<Values>& p, const Values& x, std:
   });
 }
 
-std::vector<const char*> parameters_of(const Node& node) {
-  switch (node.op) {
-    case Op::kConv:
-    case Op::kLinear:
-      return node.bias ? std::vector<const char*>{"weight", "bias"} : std::vector<const char*>{"weight"};
-    case Op::kBatchNorm:
-      return {"weight", "bias", "running_mean", "running_var"};
-    case Op::kLayerNorm:
-      return {"weight", "bias"};
-    case Op::kPRelu:
-      return {"weight"};
-    case Op::kPositions:
-      return {""};
-    case Op::kInput:
-    case Op::kAdd:
-    case Op::kFlatten:
-    case Op::kTokens:
-    case Op::kAttention:
-    case Op::kRelu6:
-    case Op::kDropout:
-    case Op::kMaskTokens:
-    case Op::kRestoreTokens:
-      break;
-  }
-  return {};
-}
-
 }  // namespace
 
 Interpreter::Interpreter(Graph graph, const Weights& weights, const std::string& where) : graph_(std::move(graph)) {
@@ -98,7 +71,7 @@ Interpreter::Interpreter(Graph graph, const Weights& weights, const std::string&
   last_use_.assign(graph_.nodes.size(), -1);
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
-    for (const char* what : parameters_of(node)) params_[i].push_back(weights.at(node.parameter(what)).as_double());
+    for (const char* what : parameter_names(node)) params_[i].push_back(weights.at(node.parameter(what)).as_double());
     for (int input : node.inputs) last_use_[input] = static_cast<int>(i);
   }
 }
@@ -210,6 +183,10 @@ std::vector<double> Interpreter::run(const std::vector<double>& input, std::int6
         break;
       case Op::kRelu6:
         run_relu6(x, &values[i]);
+        break;
+      case Op::kRelu:
+        values[i] = x;
+        for (double& v : values[i]) v = std::max(v, 0.0);
         break;
       case Op::kFlatten:
       case Op::kDropout:

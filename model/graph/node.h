@@ -25,6 +25,7 @@ enum class Op {
   kLayerNorm,
   kAttention,
   kRelu6,
+  kRelu,
 };
 const char* op_name(Op op);  // "Conv", "BatchNorm", …
 
@@ -38,6 +39,7 @@ const char* op_name(Op op);  // "Conv", "BatchNorm", …
 //   LayerNorm  like BatchNorm, with the mean and the variance (divided by D) of each token's D values
 //   Attention  [B,T,3D] -> [B,T,D]: per head softmax(q k^T / sqrt(D/heads)) v; a token is q, k, v, each head by head
 //   Relu6      y = min(max(x, 0), 6)
+//   Relu       y = max(x, 0)
 // Identities in evaluation mode:
 //   Dropout        sets a value to 0 with probability `dropout`, else divides it by 1 - dropout; `whole`: all values of
 //                  a picture together (stochastic depth)
@@ -63,6 +65,10 @@ struct Node {
   std::string parameter(const char* what) const { return *what ? prefix + "." + what : prefix; }
   bool operator==(const Node&) const = default;
 };
+
+// What follows a node's prefix in the names of the tensors that evaluation reads: "weight", "bias", "running_mean", …; ""
+// for a parameter that has the prefix itself as its name. In the order in which the operator takes them.
+std::vector<const char*> parameter_names(const Node& node);
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape);  // 1 for a scalar
 std::string shape_text(const std::vector<std::int64_t>& shape);      // "[64,3,3,3]"; negative: "any"

@@ -169,11 +169,4 @@ int OnnxReader::read_attention(const OnnxNode& split, std::string* last) {
   return builder_.attention(unique(merged.name()), x, static_cast<int>(shape[2]));
 }
 
-int OnnxReader::read_relu6(const OnnxNode& clip) {
-  clip.expect_inputs(3, 3);
-  clip.expect_attributes({});
-  if (scalar(clip, 1) != 0 || scalar(clip, 2) != 6) clip.refuse("a clip to 0 … 6", "other bounds");
-  return builder_.relu6(unique(clip.name()), edge(clip, 0));
-}
-
 }  // namespace likeness::model

@@ -31,6 +31,7 @@ OnnxReader::OnnxReader(const onnx::GraphProto& in, const OnnxInfo& info, const s
   for (const onnx::TensorProto& t : in.initializer()) {
     if (!initializers_.emplace(t.name(), &t).second) refuse_file("every initializer once", t.name() + " twice");
   }
+  take_constants();
   for (int i = 0; i < in.node_size(); ++i) {
     for (const std::string& input : in.node(i).input()) readers_[input].push_back(i);
   }
@@ -41,6 +42,7 @@ OnnxModel OnnxReader::read() {
   for (int i = 0; i < in_.node_size(); ++i) {
     if (chained_.count(i) > 0) continue;
     const OnnxNode node(in_.node(i), i, where_);
+    if (read_plumbing(node)) continue;
     std::string last = node.output();
     const int index = read_node(node, &last);
     if (!edges_.emplace(last, index).second) node.refuse("an output that no other node has", last);
@@ -70,13 +72,16 @@ int OnnxReader::read_node(const OnnxNode& node, std::string* last) {
     if (node.integer("axis", 1) != 1) node.refuse("axis 1", std::to_string(node.integer("axis", 1)));
     return builder_.flatten(unique(node.name()), edge(node, 0));
   }
-  if (node.op() == "Reshape") return read_tokens(node, last);
+  if (node.op() == "Reshape") return read_reshape(node, last);
   if (node.op() == "MatMul") return read_token_linear(node, last);
   if (node.op() == "ReduceMean") return read_layer_norm(node, last);
   if (node.op() == "Split") return read_attention(node, last);
-  if (node.op() == "Clip") return read_relu6(node);
-  node.refuse("Conv, BatchNormalization, PRelu, Add, Flatten, Gemm, or what a Vision Transformer of ours has",
-              node.op());
+  if (node.op() == "Clip") return read_clip(node);
+  if (node.op() == "Relu") return read_relu(node);
+  node.refuse(
+      "Conv, BatchNormalization, PRelu, Relu, Clip, Add, Flatten, Reshape to a vector, Gemm, MatMul, or what a "
+      "Vision Transformer of ours has",
+      node.op());
 }
 
 int OnnxReader::read_conv(const OnnxNode& node) {

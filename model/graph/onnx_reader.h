@@ -27,13 +27,22 @@ class OnnxReader {
   int read_gemm(const OnnxNode& node);
   int read_add(const OnnxNode& node);
 
+  // onnx_read_foreign.cpp: what other exporters write. Shapes computed by nodes are lists in which kBatch stands for
+  // the batch, as it does in a Reshape.
+  static constexpr std::int64_t kBatch = 0;
+  void take_constants();
+  bool read_plumbing(const OnnxNode& node);  // false: another kind of node
+  std::vector<std::int64_t> sizes(const OnnxNode& node, int i) const;
+  int read_reshape(const OnnxNode& reshape, std::string* last);
+  int read_clip(const OnnxNode& clip);
+  int read_relu(const OnnxNode& relu);
+
   // onnx_read_tokens.cpp: chains of nodes that make one of ours, as onnx_write_tokens.cpp writes them. Each returns the
   // chain's operator and tells by `last` where the chain ends.
   int read_tokens(const OnnxNode& reshape, std::string* last);
   int read_token_linear(const OnnxNode& matmul, std::string* last);
   int read_layer_norm(const OnnxNode& mean, std::string* last);
   int read_attention(const OnnxNode& split, std::string* last);
-  int read_relu6(const OnnxNode& clip);
   // The one node of this operator that reads `edge`, which then belongs to the chain that `from` began.
   OnnxNode follow(const OnnxNode& from, const std::string& edge, const char* op);
   void expect_input(const OnnxNode& node, int i, const std::string& edge) const;
@@ -59,9 +68,10 @@ class OnnxReader {
   GraphBuilder builder_;
   Weights weights_;
   std::map<std::string, const onnx::TensorProto*> initializers_;
-  std::map<std::string, int> edges_;                 // -> our nodes
-  std::map<std::string, std::vector<int>> readers_;  // -> ONNX nodes
-  std::set<int> chained_;                            // ONNX nodes that an earlier one's chain has taken
+  std::map<std::string, int> edges_;                         // -> our nodes
+  std::map<std::string, std::vector<int>> readers_;          // -> ONNX nodes
+  std::map<std::string, std::vector<std::int64_t>> shapes_;  // edges that carry sizes
+  std::set<int> chained_;                                    // ONNX nodes that an earlier one's chain has taken
   std::set<std::string> names_;
 };
 

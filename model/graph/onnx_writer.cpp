@@ -86,6 +86,9 @@ void OnnxWriter::write_node(const Node& node, const std::string& edge) {
       return write_attention(node, edge);
     case Op::kRelu6:
       return write_relu6(node, edge);
+    case Op::kRelu:
+      add("Relu", node.name, edge, {in(node)});
+      return;
     case Op::kInput:
     case Op::kDropout:
     case Op::kMaskTokens:

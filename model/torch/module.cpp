@@ -132,6 +132,8 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
       return attention(x, node.heads);
     case Step::Kind::kRelu6:
       return at::relu6(x);
+    case Step::Kind::kRelu:
+      return at::relu(x);
   }
   LIKENESS_ASSERT(!"unknown step");
   return {};

@@ -37,6 +37,8 @@ Step::Kind kind_of(Op op) {
       return Step::Kind::kAttention;
     case Op::kRelu6:
       return Step::Kind::kRelu6;
+    case Op::kRelu:
+      return Step::Kind::kRelu;
     case Op::kInput:
       break;
   }

@@ -23,7 +23,8 @@ struct Step {
     kRestoreTokens,
     kLayerNorm,
     kAttention,
-    kRelu6
+    kRelu6,
+    kRelu
   };
   Kind kind;
   int output;                  // node index

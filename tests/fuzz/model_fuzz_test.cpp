@@ -1,6 +1,7 @@
 // safetensors and ONNX files from anywhere.
 #include "core/file.h"
 #include "model/graph/backbones.h"
+#include "model/graph/graph_json.h"
 #include "model/graph/onnx.h"
 #include "model/graph/torch_file.h"
 #include "tests/fuzz/mutate.h"
@@ -59,6 +60,20 @@ test::Bytes tiny_transformer() {
   x = g.linear("qkv", g.layer_norm("norm", x), 6, false);
   x = g.relu6("act", g.linear("proj", g.attention("heads", x, 2), 2, true));
   return onnx_of(g.finish(g.linear("fc", g.flatten("flat", x), 2, false)));
+}
+
+TEST(Fuzz, GraphJson) {
+  std::vector<test::Bytes> corpus;
+  for (const test::Bytes& onnx : {tiny_network(), tiny_transformer()}) {
+    const std::string json = model::graph_json(model::parse_onnx(onnx, "sample").graph);
+    const auto bytes = std::as_bytes(std::span(json));
+    corpus.emplace_back(bytes.begin(), bytes.end());
+  }
+  test::fuzz(corpus, 20000, [](std::span<const std::byte> bytes) {
+    const std::string json(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const model::Graph graph = model::graph_from_json(json, "fuzz");
+    ASSERT_EQ(graph.nodes.back().shape.size(), 1u);
+  });
 }
 
 TEST(Fuzz, Onnx) {
