@@ -45,6 +45,25 @@ double read_loss_key(Config& config, const LossKey& key, double fallback) {
   return static_cast<double>(std::find(key.choices.begin(), key.choices.end(), chosen) - key.choices.begin());
 }
 
+void read_backbone(Config& config, Recipe& r) {
+  std::vector<std::string> names = model::backbone_names();
+  names.push_back(kNetworkOfInit);
+  r.backbone.name = config.get_choice("backbone.name", "mbf", names);
+  r.init = config.get_string("backbone.init", "");
+  r.init_preprocess = config.get_string("backbone.preprocess", "");
+  const bool named = r.backbone.name != kNetworkOfInit;
+  if (!named && r.init.empty()) config.fail("backbone.name", "a network's name, or backbone.init beside init", "init");
+  if (r.init.empty() && !r.init_preprocess.empty())
+    config.fail("backbone.preprocess", "backbone.init beside it: a new network is fed (pixel - 127.5) / 127.5",
+                r.init_preprocess);
+  for (const char* key : {"backbone.embedding", "backbone.dropout"})
+    if (!named && config.has(key))
+      config.fail(key, "nothing with backbone.name init: the file's network has its own", "a value");
+  if (!named) return;
+  r.backbone.embedding = static_cast<int>(config.get_int("backbone.embedding", 512, 2, 1 << 16));
+  r.backbone.dropout = config.get_double("backbone.dropout", 0, 0, 0.9);
+}
+
 void read_head(Config& config, Recipe& r) {
   std::vector<std::string> names;
   for (const LossEntry* entry : loss_table()) names.push_back(entry->name);
@@ -55,6 +74,9 @@ void read_head(Config& config, Recipe& r) {
     config.fail("head.filter", "0 with " + r.loss.name + ", which has a rule of its own for the other classes",
                 text(r.loss.at("filter")));
   r.head_std = config.get_double("head.init_std", 0.01, 1e-6, 10);
+  r.centres = config.get_choice("head.centres", "random", {"data", "random", "run"});
+  if (r.centres == "run" && r.init.empty())
+    config.fail("head.centres", "backbone.init beside run: a run folder or a checkpoint", "run");
   r.sub_centers = config.get_int("head.sub_centers", 1, 1, 64);
   r.sample_rate = config.get_double("head.sample_rate", 1, 0, 1);
   r.sparse = config.get_choice("head.update", "dense", {"dense", "sparse"}) == "sparse";
@@ -112,10 +134,7 @@ Recipe read_recipe(Config& config) {
   r.geometry = choose(config, "geometry", "auto", kGeometries);
   r.seed = static_cast<std::uint64_t>(config.get_int("seed", 1, 0));
 
-  r.backbone.name = config.get_choice("backbone.name", "mbf", model::backbone_names());
-  r.backbone.embedding = static_cast<int>(config.get_int("backbone.embedding", 512, 2, 1 << 16));
-  r.backbone.dropout = config.get_double("backbone.dropout", 0, 0, 0.9);
-  r.init = config.get_string("backbone.init", "");
+  read_backbone(config, r);
   read_head(config, r);
 
   r.epochs = config.get_double("epochs", 5, 0, 1e6);
@@ -153,6 +172,8 @@ std::map<std::string, std::string> Recipe::settings() const {
   put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding),
       put("backbone.dropout", backbone.dropout);
   put("input", backbone.input);
+  if (!init.empty()) put("backbone.init", init), put("backbone.preprocess", init_preprocess);
+  if (centres != "random") put("head.centres", centres);
   put("head.loss", loss.name), put("head.init_std", head_std);
   for (const auto& [key, value] : loss.values) put("head." + key, value);
   put("head.sub_centers", sub_centers), put("head.sample_rate", sample_rate), put("head.sparse", sparse);

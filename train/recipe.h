@@ -21,6 +21,9 @@ enum class GeometryChoice {
   kUnknown,   // the pictures as they are, although nobody knows where the faces are in them
 };
 
+// backbone.name for the network of backbone.init's file, whatever it is.
+inline constexpr const char* kNetworkOfInit = "init";
+
 struct Recipe {
   std::string data;  // path of the training set
   int input = 0;     // pixels, square; 0: the size of the set's pictures
@@ -29,8 +32,10 @@ struct Recipe {
 
   model::BackboneOptions backbone;  // its `input` is filled in once the set is open
   std::string init;                 // weights to start from; "" for the backbone's own initialisation
+  std::string init_preprocess;      // how that network is fed, where its file does not say
   LossOptions loss;
   double head_std = 0.01;
+  std::string centres = "random";  // where class centres begin: random, data, run (train/centres.h)
   std::int64_t sub_centers = 1;
   double sample_rate = 1;
   bool sparse = false;

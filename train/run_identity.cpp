@@ -34,6 +34,7 @@ Facts facts_of(const std::string& command, const Recipe& recipe, const data::Fac
           {"data_digest", source.digest()},
           {"pictures", std::to_string(source.size())},
           {"identities", std::to_string(source.identities())},
+          {"init", recipe.init},
           {"precision", recipe.precision},
           {"device", device},
           {"threads", std::to_string(threads)},

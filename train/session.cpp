@@ -10,12 +10,15 @@
 #include "core/progress.h"
 #include "core/rng.h"
 #include "core/thread_pool.h"
+#include "train/centres.h"
 #include "train/device.h"
+#include "train/identities.h"
 #include "train/input_geometry.h"
 #include "train/joining.h"
 #include "train/live_engine.h"
 #include "train/rehearsal.h"
 #include "train/run_identity.h"
+#include "train/starting_point.h"
 #include "train/trainer.h"
 #include "train/training_set.h"
 
@@ -44,7 +47,9 @@ class Session {
  private:
   bool leads() const { return group_->rank() == 0; }  // writes the run folder and judges
   void open_folder(RunStart start);
-  void begin();  // network, head and trainer as they start
+  // Network, head and trainer as they start. `restored`: a checkpoint is put into them next, so nothing is computed for
+  // the start alone.
+  void begin(bool restored);
   void resume();
   void restore(const fs::path& checkpoint);
   bool roll_back(int times, const Diverged& why);
@@ -59,6 +64,7 @@ class Session {
   int threads_;
   Recipe recipe_;
   std::string resolved_;
+  std::optional<StartingPoint> start_;  // where the recipe has backbone.init
   std::unique_ptr<data::FaceSource> source_;
   ModelContract contract_;
   std::unique_ptr<Group> group_;
@@ -85,9 +91,11 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   recipe_.ranks = ranks.group.size;
   source_ = data::open_faces(recipe_.data);
   check_training_set(*source_, recipe_.batch * recipe_.ranks);
+  start_ = starting_point(recipe_, &contract_);
   contract_.geometry = input_geometry(recipe_, *source_);
   contract_.dimension = recipe_.backbone.embedding;
   complete_recipe(recipe_, *source_, contract_.geometry);
+  if (start_) check_starting_point(*start_, recipe_, contract_.geometry);
   for (const std::string& entry : recipe_.validate) {
     judges_.push_back(judges(entry));
     NoiseEngine rehearsal(contract_);
@@ -95,13 +103,15 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   }
   // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
   group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
-  begin();
+  begin(request.start == RunStart::kResume && newest_checkpoint(out_));
 }
 
-void Session::begin() {
-  const model::Graph graph = model::build_backbone(recipe_.backbone);
-  model_ = std::make_unique<model::TorchModel>(graph, model::initial_weights(graph, recipe_.seed), at::kFloat);
-  if (!recipe_.init.empty()) model_->load(model::load_model(recipe_.init).weights, recipe_.init);
+void Session::begin(bool restored) {
+  if (start_ && !restored) restate_statistics(&*start_, contract_, *source_, recipe_.skip_bad, threads_);
+  const model::Graph graph =
+      recipe_.backbone.name == kNetworkOfInit ? start_->graph : model::build_backbone(recipe_.backbone);
+  model_ = std::make_unique<model::TorchModel>(
+      graph, start_ ? start_->weights : model::initial_weights(graph, recipe_.seed), at::kFloat);
   if (recipe_.precision == "bf16") model_->set_bf16(true);
   head_ = std::make_unique<Classifier>(ClassifierOptions{.classes = source_->identities(),
                                                          .dimension = recipe_.backbone.embedding,
@@ -116,6 +126,7 @@ void Session::begin() {
                                        at::kFloat, group_.get());
   model_->to(device_);
   head_->to(device_);
+  if (!restored) start_centres(*head_, *model_, contract_, *source_, recipe_);
   trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_);
 }
 
@@ -145,7 +156,7 @@ bool Session::roll_back(int times, const Diverged& why) {
   if (back <= saved.size())
     restore(saved[saved.size() - back]);
   else
-    begin();
+    begin(false);
   trainer_->progress().rate_factor = factor;
   group_->barrier();  // all have read what goes
   for (std::size_t i = saved.size() - std::min(back - 1, saved.size()); leads() && i < saved.size(); ++i)
@@ -164,6 +175,7 @@ void Session::open_folder(RunStart start) {
     folder_ = std::make_unique<RunFolder>(
         out_, start, trainer_->progress().step, resolved_,
         facts_of(request_.command, recipe_, *source_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
+  if (leads()) write_identities(out_, *source_);
 }
 
 void Session::validate() {

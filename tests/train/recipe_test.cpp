@@ -111,6 +111,10 @@ TEST(Recipe, MistakesAreNamed) {
   refuse("{data: x, head: {loss: cosface, m2: 0.1}}", "m2");  // another loss's key
   refuse("{data: x, head: {loss: arcface, past_pi: never}}", "mirror");
   refuse("{data: x, head: {loss: curricularface, filter: 0.4}}", "head.filter");
+  refuse("{data: x, backbone: {name: init}}", "backbone.init");
+  refuse("{data: x, backbone: {name: init, init: y, embedding: 128}}", "backbone.embedding");
+  refuse("{data: x, backbone: {preprocess: mean=0}}", "backbone.preprocess");
+  refuse("{data: x, head: {centres: run}}", "head.centres");
 }
 
 TEST(Recipe, SettingsTellRunsApart) {
