@@ -159,25 +159,45 @@ std::string provenance(const FaceSource& source, const ImportOptions& options, c
       .dump();
 }
 
+// Pictures [first, end) whose bytes are held at the same time: read on all threads, written in order.
+std::size_t end_of_portion(const Survey& survey, std::size_t first) {
+  constexpr std::size_t kPictures = 1024, kBytes = 32 << 20;
+  std::size_t end = first;
+  for (std::size_t bytes = 0; end < survey.looks.size() && end - first < kPictures && bytes < kBytes; ++end)
+    bytes += survey.looks[end].bytes;
+  return end;
+}
+
 void write_pictures(const FaceSource& source, const Survey& survey,
-                    const std::vector<std::optional<Landmarks>>& landmarks, bool keep_landmarks, FacesWriter& writer,
-                    const std::function<void(std::int64_t)>& tick) {
-  std::vector<std::byte> scratch;
-  for (std::int64_t i = 0; i < source.size(); ++i) {
-    throw_if_stopped();
-    const Look& look = survey.looks[static_cast<std::size_t>(i)];
-    if (look.bytes == 0) continue;
-    const auto encoded = source.encoded(i, scratch);
-    if (encoded.size() != look.bytes)
-      fail_data({"picture changed while it was imported", where_of(source, i), std::to_string(look.bytes) + " bytes",
-                 std::to_string(encoded.size()), ""});
-    std::optional<Landmarks> points;
-    if (!landmarks.empty())
-      points = landmarks[static_cast<std::size_t>(i)];
-    else if (keep_landmarks)
-      points = source.landmarks(i);
-    writer.add(encoded, {source.label(i), look.size, source.key(i), points});
-    if (tick) tick(1);
+                    const std::vector<std::optional<Landmarks>>& landmarks, bool keep_landmarks, int threads,
+                    FacesWriter& writer, const std::function<void(std::int64_t)>& tick) {
+  std::vector<std::vector<std::byte>> scratch;
+  std::vector<std::span<const std::byte>> encoded;
+  for (std::size_t first = 0, end; first < survey.looks.size(); first = end) {
+    end = end_of_portion(survey, first);
+    scratch.resize(std::max(scratch.size(), end - first)), encoded.assign(end - first, {});
+    parallel_for(end - first, 64, threads, [&](std::size_t from, std::size_t to) {
+      for (std::size_t i = from; i < to; ++i)
+        if (survey.looks[first + i].bytes > 0)
+          encoded[i] = source.encoded(static_cast<std::int64_t>(first + i), scratch[i]);
+    });
+    for (std::size_t k = first; k < end; ++k) {
+      throw_if_stopped();
+      const Look& look = survey.looks[k];
+      if (look.bytes == 0) continue;
+      const auto i = static_cast<std::int64_t>(k);
+      const auto picture = encoded[k - first];
+      if (picture.size() != look.bytes)
+        fail_data({"picture changed while it was imported", where_of(source, i), std::to_string(look.bytes) + " bytes",
+                   std::to_string(picture.size()), ""});
+      std::optional<Landmarks> points;
+      if (!landmarks.empty())
+        points = landmarks[k];
+      else if (keep_landmarks)
+        points = source.landmarks(i);
+      writer.add(picture, {source.label(i), look.size, source.key(i), points});
+      if (tick) tick(1);
+    }
   }
 }
 
@@ -221,7 +241,7 @@ ImportReport import_faces(const FaceSource& source, const std::filesystem::path&
   report.has_landmarks = !landmarks.empty() || keep_landmarks;
   report.attributes = kept_rows(attributes, looked);
   report.written = write_faces(out, if_exists, bytes, [&](FacesWriter& writer) {
-    write_pictures(source, looked, landmarks, keep_landmarks, writer, tick);
+    write_pictures(source, looked, landmarks, keep_landmarks, resolve_threads(options.threads), writer, tick);
     FacesMeta meta{
         report.geometry, {}, report.attributes, kept_pairs(source, looked), provenance(source, options, looked)};
     for (std::int64_t c = 0; c < source.identities(); ++c) meta.identity_names.push_back(source.identity_name(c));
