@@ -91,3 +91,15 @@ function(likeness_bench)
     target_link_libraries(${A_NAME} PRIVATE likeness::torch)
   endif()
 endfunction()
+
+# likeness_embed(source NAMESPACE likeness::eval HEADER eval/report/embedded.h FILES page.html NAMES kPage): `source` names a
+# generated file that defines the string constants which HEADER declares, one per file.
+function(likeness_embed source)
+  cmake_parse_arguments(A "" "NAMESPACE;HEADER" "FILES;NAMES" ${ARGN})
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded.cpp)
+  add_custom_command(OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} "-DFILES=${A_FILES}" "-DNAMES=${A_NAMES}" -DNAMESPACE=${A_NAMESPACE} -DHEADER=${A_HEADER}
+      -DOUTPUT=${output} -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${A_FILES} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
+  set(${source} ${output} PARENT_SCOPE)
+endfunction()

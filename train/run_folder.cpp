@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "train/page/run_page.h"
 
 namespace likeness::train {
 namespace {
@@ -154,6 +155,7 @@ void RunFolder::done(const LogRow& last) {
                                   {"loss", last.loss},
                                   {"seconds", last.seconds},
                                   {"finished", utc_now()}};
+  write_atomically(path_ / "run.html", IfExists::kReplace, run_page(read_run_record(path_)));
   write_atomically(path_ / "DONE", IfExists::kReplace, summary.dump(2) + "\n");
 }
 

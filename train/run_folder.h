@@ -42,7 +42,8 @@ class RunFolder {
   void log(const LogRow& row);
   // `set` is the validation set's name; the metrics go to log.jsonl and TensorBoard.
   void log_validation(std::int64_t step, const std::string& set, const std::map<std::string, double>& metrics);
-  // Writes DONE with step, loss and seconds: its presence means that nothing is left to do.
+  // Writes run.html (page/run_page.h), and then DONE with step, loss and seconds: its presence means that nothing is
+  // left to do.
   void done(const LogRow& last);
 
   const std::filesystem::path& path() const { return path_; }

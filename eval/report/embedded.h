@@ -1,4 +1,4 @@
-// The report's page, style, script and chart library, as they were when the program was built (report/embed.cmake).
+// The report's page, style, script and chart library, as they were when the program was built (cmake/embed.cmake).
 #pragma once
 
 #include <string_view>
