@@ -7,6 +7,7 @@
 #include "eval/verify.h"
 #include "model/torch/allocator.h"
 #include "train/dist/launch.h"
+#include "train/plan/verb_plan.h"
 #include "train/verb_run.h"
 #include "train/verb_weights.h"
 
@@ -45,10 +46,11 @@ train::Judge make_judge(const std::string& entry) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // `--ranks N` starts N of these, before a thread exists or stdout has been redirected.
+  // `--ranks N` starts N of these, before a thread exists or stdout has been redirected. A plan only talks about them.
   try {
     const std::vector<std::string> arguments(argv, argv + argc);
-    if (const int ranks = train::asked_ranks(arguments); ranks > 1)
+    const bool plans = argc > 1 && arguments[1] == "plan";
+    if (const int ranks = plans ? 1 : train::asked_ranks(arguments); ranks > 1)
       return train::launch_ranks({.ranks = ranks,
                                   .arguments = train::own_arguments(),
                                   .only_rank_0_prints = true,
@@ -60,7 +62,7 @@ int main(int argc, char** argv) {
   model::keep_memory();
   return run_program({.stage = "train",
                       .summary = "trains face-recognition networks",
-                      .verbs = {train::run_verb(make_judge), train::weights_verb()},
+                      .verbs = {train::run_verb(make_judge), train::plan_verb(), train::weights_verb()},
                       .default_verb = "run"},
                      argc, argv);
 }

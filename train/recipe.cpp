@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <type_traits>
 
 #include "train/head/loss.h"
@@ -162,6 +163,16 @@ Recipe read_recipe(Config& config) {
   r.skip_bad = config.get_choice("on_bad", "fail", {"fail", "skip"}) == "skip";
   config.refuse_unknown();
   return r;
+}
+
+void complete_recipe(Recipe& r, std::int64_t pictures, int side) {
+  const std::int64_t per_epoch = pictures / (r.batch * r.ranks) / r.accumulate;  // steps
+  r.backbone.input = side;
+  r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
+  for (double epoch : r.milestones)
+    r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
+  if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
+  if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
 }
 
 std::map<std::string, std::string> Recipe::settings() const {

@@ -83,4 +83,8 @@ struct Recipe {
 // Reads every key; unknown keys, wrong types and values out of range are kUsage naming file, line and the nearest key.
 Recipe read_recipe(Config& config);
 
+// Fills in what the set decides: the network's input side (pixels), steps in all, milestones and paces that are said in
+// epochs. `recipe.ranks` must be known.
+void complete_recipe(Recipe& recipe, std::int64_t pictures, int side);
+
 }  // namespace likeness::train

@@ -2,8 +2,6 @@
 
 #include <torch/torch.h>
 
-#include <cmath>
-
 #include "core/config.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -26,17 +24,6 @@ namespace likeness::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What the set decides: class count, geometry, steps.
-void complete_recipe(Recipe& r, const data::FaceSource& source, const FaceGeometry& geometry) {
-  const std::int64_t per_epoch = source.size() / (r.batch * r.ranks) / r.accumulate;  // steps
-  r.backbone.input = geometry.width;
-  r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
-  for (double epoch : r.milestones)
-    r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
-  if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
-  if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
-}
 
 // Everything one run owns while it trains.
 class Session {
@@ -94,7 +81,7 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   start_ = starting_point(recipe_, &contract_);
   contract_.geometry = input_geometry(recipe_, *source_);
   contract_.dimension = recipe_.backbone.embedding;
-  complete_recipe(recipe_, *source_, contract_.geometry);
+  complete_recipe(recipe_, source_->size(), contract_.geometry.width);
   if (start_) check_starting_point(*start_, recipe_, contract_.geometry);
   for (const std::string& entry : recipe_.validate) {
     judges_.push_back(judges(entry));

@@ -4,10 +4,11 @@
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
 
-#include <map>
 #include <mutex>
 #include <new>
 #include <unordered_map>
+
+#include "model/torch/free_blocks.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -16,17 +17,14 @@
 namespace likeness::model {
 namespace {
 
-constexpr std::size_t kLarge = 1 << 20;  // below this glibc's own bins do well
-constexpr std::size_t kHugePage = 2 << 20;
+using Blocks = FreeBlocks<void*>;
 
-// A best-fit list of blocks that are never split and never returned. Training asks for the same sizes again and again,
-// so a block is taken for a tensor that fills at least half of it, and the lists settle after the first step.
 class BlockCache final : public c10::Allocator {
  public:
   explicit BlockCache(c10::Allocator* small) : small_(small) {}
 
   c10::DataPtr allocate(std::size_t bytes) override {
-    if (bytes < kLarge) return small_->allocate(bytes);
+    if (bytes < Blocks::kLarge) return small_->allocate(bytes);
     void* block = take(bytes);
     return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
   }
@@ -41,30 +39,23 @@ class BlockCache final : public c10::Allocator {
  private:
   void* take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    const auto fit = free_.lower_bound(bytes);
-    void* block = nullptr;
-    std::size_t size = 0;
-    if (fit != free_.end() && fit->first / 2 <= bytes) {
-      size = fit->first;
-      block = fit->second;
-      free_.erase(fit);
-    } else {
-      size = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-      block = obtain(size);
+    std::optional<std::pair<std::size_t, void*>> block = free_.take(bytes);
+    if (!block) {
+      const std::size_t size = Blocks::rounded(bytes);
+      block = {size, obtain(size)};
       total_ += size;
     }
-    lent_.emplace(block, size);
-    in_use_ += size;
-    return block;
+    lent_.emplace(block->second, block->first);
+    in_use_ += block->first;
+    return block->second;
   }
 
   // Mapped with room to align it to a huge page; the rest is never touched and costs addresses only.
   static void* obtain(std::size_t size) {
-    void* p =
-        mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p = mmap(nullptr, size + Blocks::kHugePage, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) throw std::bad_alloc();
-    const auto aligned = (reinterpret_cast<std::uintptr_t>(p) + kHugePage - 1) / kHugePage * kHugePage;
-    void* block = reinterpret_cast<void*>(aligned);
+    void* block = reinterpret_cast<void*>(Blocks::rounded(reinterpret_cast<std::uintptr_t>(p)));
     madvise(block, size, MADV_HUGEPAGE);  // a wish: without huge pages everything works, slower
     return block;
   }
@@ -74,7 +65,7 @@ class BlockCache final : public c10::Allocator {
     const auto lent = lent_.find(block);
     if (lent == lent_.end()) return false;
     in_use_ -= lent->second;
-    free_.emplace(lent->second, block);
+    free_.give(lent->second, block);
     lent_.erase(lent);
     return true;
   }
@@ -84,7 +75,7 @@ class BlockCache final : public c10::Allocator {
 
   c10::Allocator* small_;
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> free_;
+  Blocks free_;
   std::unordered_map<void*, std::size_t> lent_;
   std::size_t total_ = 0, in_use_ = 0;
 };

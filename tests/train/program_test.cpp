@@ -213,5 +213,40 @@ TEST_F(ProgramTest, ADiskThatIsFullKeepsTheOldCheckpoint) {
   EXPECT_EQ(read_text_file(dir_ / "run/checkpoints/step-2/state.json"), before);
 }
 
+// The forecast is made without touching a tensor; the measured figure is the process's own, in a fresh process each.
+TEST_F(ProgramTest, APlanForetellsTheMemoryOfARealStep) {
+  struct Case {
+    const char *network, *batch, *precision;
+  };
+  for (const Case& c : {Case{"mbf", "16", "f32"}, Case{"mbf", "8", "bf16"}, Case{"r18", "4", "f32"}}) {
+    test::write_text(dir_ / "plan.yaml", "data: nowhere\ninput: 112\nbatch: " + std::string(c.batch) +
+                                             "\nprecision: " + c.precision + "\nbackbone: {name: " + c.network + "}\n");
+    ProcessOptions options;
+    options.cwd = dir_.path();
+    const ProcessResult r = test::run_process(
+        "likeness-train",
+        {"plan", "plan.yaml", "--identities", "20000", "--pictures", "100000", "--seconds", "0.1", "--json"}, options);
+    ASSERT_EQ(r.exit_code, 0) << r.err;
+    const nlohmann::json plan = nlohmann::json::parse(r.out);
+    const double foretold = plan["memory_total"], measured = plan["measured"]["memory"];
+    EXPECT_NEAR(foretold / measured, 1, .15) << c.network << " " << c.precision << "\n" << plan.dump(2);
+    EXPECT_GT(plan["measured"]["pictures_per_second"], 0);
+  }
+}
+
+TEST_F(ProgramTest, APlanStartsNoRanksAndRefusesHalfASize) {
+  write_recipe(10);
+  ProcessOptions options;
+  options.cwd = dir_.path();
+  const ProcessResult r =
+      test::run_process("likeness-train", {"plan", "toy.yaml", "--ranks", "3", "--seconds", "0", "--json"}, options);
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  const nlohmann::json plan = nlohmann::json::parse(r.out);  // one object: one process spoke
+  EXPECT_EQ(plan["ranks"], 3);
+  EXPECT_EQ(plan["sent_per_step"].size(), 3u);
+  EXPECT_TRUE(plan["measured"].is_null());
+  refused(test::run_process("likeness-train", {"plan", "toy.yaml", "--identities", "5"}, options), 2, "--pictures");
+}
+
 }  // namespace
 }  // namespace likeness::train

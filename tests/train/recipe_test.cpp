@@ -17,7 +17,7 @@ Recipe parse(const std::string& yaml, const std::vector<std::string>& assignment
 
 TEST(Recipe, EveryShippedOneParsesAndResolvesToItself) {
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "configs")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(test::source_dir() / "configs")) {
     if (entry.path().extension() != ".yaml") continue;
     ++count;
     Config config = Config::load(entry.path());

@@ -1,0 +1,192 @@
+#include "model/torch/footprint.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "model/torch/free_blocks.h"
+#include "model/torch/plan.h"
+
+namespace likeness::model {
+namespace {
+
+constexpr std::int64_t kF32 = 4;
+
+// Allocations on paper. Large ones come from kept blocks; small ones from a heap of which the highest level counts.
+class Paper {
+ public:
+  using Id = std::size_t;
+
+  Id allocate(std::int64_t bytes) {
+    const auto size = static_cast<std::size_t>(bytes);
+    Tensor t{.bytes = size, .block = 0, .readers = 1};
+    if (size >= FreeBlocks<char>::kLarge) {
+      if (const auto block = blocks_.take(size)) {
+        t.block = block->first;
+      } else {
+        t.block = FreeBlocks<char>::rounded(size);
+        kept_ += t.block;
+      }
+    } else {
+      heap_ += size;
+      highest_heap_ = std::max(highest_heap_, heap_);
+    }
+    tensors_.push_back(t);
+    return tensors_.size() - 1;
+  }
+  void retain(Id id) { ++tensors_[id].readers; }
+  void release(Id id) {
+    Tensor& t = tensors_[id];
+    if (--t.readers > 0) return;
+    if (t.block > 0)
+      blocks_.give(t.block, 0);
+    else
+      heap_ -= t.bytes;
+  }
+  void passing(std::int64_t bytes) { release(allocate(bytes)); }
+  std::int64_t total() const { return static_cast<std::int64_t>(kept_ + highest_heap_); }
+
+ private:
+  struct Tensor {
+    std::size_t bytes, block;
+    int readers;
+  };
+  std::vector<Tensor> tensors_;
+  FreeBlocks<char> blocks_;
+  std::size_t kept_ = 0, heap_ = 0, highest_heap_ = 0;
+};
+
+class Rehearsal {
+ public:
+  Rehearsal(const Graph& graph, const FootprintOptions& options)
+      : graph_(graph), options_(options), plan_(make_plan(graph)), flat_(graph.nodes.size(), false) {
+    // Feature maps are bf16 up to where they are flattened.
+    for (std::size_t i = 1; i < graph.nodes.size(); ++i)
+      for (int input : graph.nodes[i].inputs)
+        flat_[i] = flat_[i] || graph.nodes[i].op == Op::kFlatten || flat_[static_cast<std::size_t>(input)];
+  }
+
+  std::int64_t run() {
+    // Two steps: what the first one freed serves the second.
+    for (int i = 0; i < 2; ++i) step();
+    return paper_.total();
+  }
+
+ private:
+  static constexpr Paper::Id kNone = static_cast<Paper::Id>(-1);
+
+  std::int64_t elements(int node) const {
+    return options_.batch * element_count(graph_.nodes[static_cast<std::size_t>(node)].shape);
+  }
+  std::int64_t bytes(int node) const {
+    return elements(node) * (options_.bf16 && !flat_[static_cast<std::size_t>(node)] ? 2 : kF32);
+  }
+  bool widened(const Step& s) const {
+    const Node& n = graph_.nodes[static_cast<std::size_t>(s.node)];
+    const bool pointwise = n.kernel_h == 1 && n.kernel_w == 1 && n.stride == 1 && n.groups == 1;
+    const bool narrow = n.groups > 1;
+    return options_.bf16 && !options_.bf16_is_native && s.kind == Step::Kind::kConv && !pointwise && !narrow;
+  }
+
+  void step() {
+    const std::size_t count = graph_.nodes.size();
+    std::vector<Paper::Id> values(count, kNone), gradients(count, kNone);
+    std::vector<std::vector<Paper::Id>> saved(plan_.size());
+    const Paper::Id pictures = paper_.allocate(elements(0) * kF32);
+    values[0] = options_.bf16 ? paper_.allocate(bytes(0)) : pictures;
+    if (!options_.bf16) paper_.retain(pictures);
+    for (std::size_t i = 0; i < plan_.size(); ++i) forward(plan_[i], values, saved[i]);
+    gradients[count - 1] = paper_.allocate(bytes(static_cast<int>(count) - 1));
+    paper_.release(values[count - 1]);
+    std::vector<Paper::Id> weight_gradients;
+    for (std::size_t i = plan_.size(); i-- > 0;) backward(plan_[i], gradients, saved[i], weight_gradients);
+    for (Paper::Id id : weight_gradients) paper_.release(id);
+    paper_.release(pictures);
+  }
+
+  void forward(const Step& s, std::vector<Paper::Id>& values, std::vector<Paper::Id>& saved) {
+    const auto input = static_cast<std::size_t>(s.input), output = static_cast<std::size_t>(s.output);
+    if (widened(s)) {
+      const Paper::Id in = paper_.allocate(elements(s.input) * kF32), out = paper_.allocate(elements(s.output) * kF32);
+      values[output] = paper_.allocate(bytes(s.output));
+      paper_.release(in), paper_.release(out);
+    } else {
+      values[output] = paper_.allocate(bytes(s.output));
+    }
+    if (keeps_input(s.kind)) {
+      paper_.retain(values[input]);
+      saved.push_back(values[input]);
+    }
+    const Node& node = graph_.nodes[static_cast<std::size_t>(s.node)];
+    if (s.kind == Step::Kind::kDropout && node.dropout > 0 && !node.whole)
+      saved.push_back(paper_.allocate(elements(s.output) * kF32));  // the mask
+    if (s.kind == Step::Kind::kAttention)
+      saved.push_back(paper_.allocate(elements(s.output) * kF32));  // its result by heads, before it is laid out anew
+    for (int dead : s.dies) paper_.release(values[static_cast<std::size_t>(dead)]);
+  }
+
+  // What backward needs again. The others need nothing, indices, or a mask.
+  static bool keeps_input(Step::Kind kind) {
+    using Kind = Step::Kind;
+    return kind == Kind::kConv || kind == Kind::kNorm || kind == Kind::kPRelu || kind == Kind::kLinear ||
+           kind == Kind::kLayerNorm || kind == Kind::kAttention || kind == Kind::kRelu6;
+  }
+
+  void backward(const Step& s, std::vector<Paper::Id>& gradients, const std::vector<Paper::Id>& saved,
+                std::vector<Paper::Id>& weight_gradients) {
+    const auto output = static_cast<std::size_t>(s.output);
+    // Hands its gradient on as it is.
+    const bool passes = s.kind == Step::Kind::kAdd || s.kind == Step::Kind::kTokens || s.kind == Step::Kind::kPositions;
+    Paper::Id dx = gradients[output];
+    if (passes) {
+      paper_.retain(dx);
+    } else {
+      if (widened(s)) paper_.passing((elements(s.input) * 2 + elements(s.output)) * kF32);
+      if (s.input > 0) dx = paper_.allocate(bytes(s.input));
+    }
+    const Node& node = graph_.nodes[static_cast<std::size_t>(s.node)];
+    for (const TensorSpec& t : graph_.tensors)
+      if (t.parameter && t.trainable && !node.prefix.empty() && t.name.rfind(node.prefix + ".", 0) == 0)
+        weight_gradients.push_back(paper_.allocate(element_count(t.shape) * kF32));
+    if (s.kind == Step::Kind::kPRelu) paper_.passing(bytes(s.input));  // the slope's, before it is summed
+    if (s.input > 0) add(gradients, s.input, dx);
+    if (s.other >= 0 && s.kind != Step::Kind::kRestoreTokens) {
+      paper_.retain(gradients[output]);
+      add(gradients, s.other, gradients[output]);
+    }
+    for (Paper::Id id : saved) paper_.release(id);
+    paper_.release(gradients[output]);
+  }
+
+  // A second gradient of the same value is added to the first.
+  void add(std::vector<Paper::Id>& gradients, int node, Paper::Id gradient) {
+    Paper::Id& sum = gradients[static_cast<std::size_t>(node)];
+    if (sum == kNone) {
+      sum = gradient;
+      return;
+    }
+    const Paper::Id total = paper_.allocate(bytes(node));
+    paper_.release(sum), paper_.release(gradient);
+    sum = total;
+  }
+
+  const Graph& graph_;
+  const FootprintOptions& options_;
+  std::vector<Step> plan_;
+  std::vector<bool> flat_;
+  Paper paper_;
+};
+
+}  // namespace
+
+Footprint training_footprint(const Graph& graph, const FootprintOptions& options) {
+  Footprint f;
+  for (const TensorSpec& t : graph.tensors) {
+    const std::int64_t bytes = t.integer ? 0 : element_count(t.shape) * kF32;
+    f.weights += bytes;
+    if (t.parameter && t.trainable) f.optimizer += bytes * options.buffers;
+  }
+  f.step = Rehearsal(graph, options).run();
+  return f;
+}
+
+}  // namespace likeness::model
