@@ -178,12 +178,17 @@ Verb weights_verb() {
   return {"weights", "convert, inspect, diff and average weights", "likeness train weights convert runs/mbf mbf.pt",
           [](CLI::App& app) -> Action {
             auto chosen = std::make_shared<Action>();
-            app.require_subcommand(1);
+            app.require_subcommand(0, 1);
             add_convert(app, chosen);
             add_inspect(app, chosen);
             add_diff(app, chosen);
             add_average(app, chosen);
-            return [chosen](const CommonOptions& common) { return (*chosen)(common); };
+            return [chosen](const CommonOptions& common) {
+              if (!*chosen)
+                fail_usage({"no verb given", "likeness train weights", "convert, inspect, diff or average", "none",
+                            "likeness train weights --help"});
+              return (*chosen)(common);
+            };
           }};
 }
 

@@ -188,7 +188,8 @@ TEST_F(FineTuning, WhatDoesNotFitIsNamed) {
   train("base", "four", 1, {});
   refused({"backbone.init=base", "backbone.embedding=8"}, 4, "backbone.embedding: 8");
   refused({"backbone.init=base", "backbone.name=r18"}, 4, "tensor conv1.weight");
-  refused({"backbone.init=base", "input=32"}, 4, "16x16 pixels");
+  test::make_toy_set(dir_ / "wide", 4, 5, 32);
+  refused({"backbone.init=base", "data=wide", "input=32"}, 4, "16x16 pixels");
   refused({"backbone.name=init", "backbone.init=base", "input=32"}, 4, "input: 32");
   refused({"backbone.init=base", "head.centres=run", "head.sub_centers=3"}, 4, "head.sub_centers: 3");
   refused({"backbone.init=base", "backbone.preprocess=mean=0;std=255;order=rgb"}, 2, "contradicts");
