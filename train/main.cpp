@@ -8,6 +8,7 @@
 #include "model/torch/allocator.h"
 #include "train/dist/launch.h"
 #include "train/plan/verb_plan.h"
+#include "train/verb_drop.h"
 #include "train/verb_run.h"
 #include "train/verb_weights.h"
 
@@ -60,9 +61,10 @@ int main(int argc, char** argv) {
     return e.exit_code();
   }
   model::keep_memory();
-  return run_program({.stage = "train",
-                      .summary = "trains face-recognition networks",
-                      .verbs = {train::run_verb(make_judge), train::plan_verb(), train::weights_verb()},
-                      .default_verb = "run"},
-                     argc, argv);
+  return run_program(
+      {.stage = "train",
+       .summary = "trains face-recognition networks",
+       .verbs = {train::run_verb(make_judge), train::plan_verb(), train::weights_verb(), train::drop_verb()},
+       .default_verb = "run"},
+      argc, argv);
 }

@@ -78,6 +78,9 @@ void read_head(Config& config, Recipe& r) {
   r.centres = config.get_choice("head.centres", "random", {"data", "random", "run"});
   if (r.centres == "run" && r.init.empty())
     config.fail("head.centres", "backbone.init beside run: a run folder or a checkpoint", "run");
+  r.head_init = config.get_string("head.init", "");
+  if (!r.head_init.empty() && r.centres != "random")
+    config.fail("head.init", "head.centres random beside it: both say where the centres begin", r.head_init);
   r.sub_centers = config.get_int("head.sub_centers", 1, 1, 64);
   r.sample_rate = config.get_double("head.sample_rate", 1, 0, 1);
   r.sparse = config.get_choice("head.update", "dense", {"dense", "sparse"}) == "sparse";
@@ -131,6 +134,7 @@ Recipe read_recipe(Config& config) {
   Recipe r;
   r.data = config.get_string("data", "");
   if (r.data.empty()) config.fail("data", "the path of a training set", "nothing");
+  r.exclude = config.get_string("exclude", "");
   r.input = static_cast<int>(config.get_int("input", 0, 0, 4096));
   r.geometry = choose(config, "geometry", "auto", kGeometries);
   r.seed = static_cast<std::uint64_t>(config.get_int("seed", 1, 0));
@@ -185,6 +189,7 @@ std::map<std::string, std::string> Recipe::settings() const {
   put("input", backbone.input);
   if (!init.empty()) put("backbone.init", init), put("backbone.preprocess", init_preprocess);
   if (centres != "random") put("head.centres", centres);
+  if (!head_init.empty()) put("head.init", head_init);
   put("head.loss", loss.name), put("head.init_std", head_std);
   for (const auto& [key, value] : loss.values) put("head." + key, value);
   put("head.sub_centers", sub_centers), put("head.sample_rate", sample_rate), put("head.sparse", sparse);

@@ -25,8 +25,9 @@ enum class GeometryChoice {
 inline constexpr const char* kNetworkOfInit = "init";
 
 struct Recipe {
-  std::string data;  // path of the training set
-  int input = 0;     // pixels, square; 0: the size of the set's pictures
+  std::string data;     // path of the training set
+  std::string exclude;  // CSV whose column `record` names pictures to leave out; "" for none
+  int input = 0;        // pixels, square; 0: the size of the set's pictures
   GeometryChoice geometry = GeometryChoice::kAuto;
   std::uint64_t seed = 1;
 
@@ -36,6 +37,7 @@ struct Recipe {
   LossOptions loss;
   double head_std = 0.01;
   std::string centres = "random";  // where class centres begin: random, data, run (train/centres.h)
+  std::string head_init;           // centres to start from: a run, a checkpoint, or what `train drop --centers` wrote
   std::int64_t sub_centers = 1;
   double sample_rate = 1;
   bool sparse = false;

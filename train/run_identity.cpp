@@ -27,13 +27,15 @@ void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceS
                .hint = "--resume goes on with the same set; --out begins another run"});
 }
 
-Facts facts_of(const std::string& command, const Recipe& recipe, const data::FaceSource& source,
-               const std::string& device, bool on_cpu, int threads, const std::string& torch_version) {
+Facts facts_of(const std::string& command, const Recipe& recipe, const TrainingSet& set, const std::string& device,
+               bool on_cpu, int threads, const std::string& torch_version) {
   return {{"command", command},
-          {"data", source.path().string()},
-          {"data_digest", source.digest()},
-          {"pictures", std::to_string(source.size())},
-          {"identities", std::to_string(source.identities())},
+          {"data", set.source->path().string()},
+          {"data_digest", set.source->digest()},
+          {"pictures", std::to_string(set.source->size())},
+          {"identities", std::to_string(set.source->identities())},
+          {"exclude", recipe.exclude},
+          {"excluded", std::to_string(set.excluded)},
           {"init", recipe.init},
           {"precision", recipe.precision},
           {"device", device},

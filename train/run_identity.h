@@ -8,6 +8,7 @@
 #include "train/checkpoint.h"
 #include "train/recipe.h"
 #include "train/run_folder.h"
+#include "train/training_set.h"
 
 namespace likeness::train {
 
@@ -15,7 +16,7 @@ namespace likeness::train {
 void check_same_run(const Checkpoint& checkpoint, const Recipe& recipe, const data::FaceSource& source,
                     const std::filesystem::path& where);
 
-Facts facts_of(const std::string& command, const Recipe& recipe, const data::FaceSource& source,
-               const std::string& device, bool on_cpu, int threads, const std::string& torch_version);
+Facts facts_of(const std::string& command, const Recipe& recipe, const TrainingSet& set, const std::string& device,
+               bool on_cpu, int threads, const std::string& torch_version);
 
 }  // namespace likeness::train

@@ -10,6 +10,7 @@
 #include "core/thread_pool.h"
 #include "train/centres.h"
 #include "train/device.h"
+#include "train/head_start.h"
 #include "train/identities.h"
 #include "train/input_geometry.h"
 #include "train/joining.h"
@@ -52,7 +53,8 @@ class Session {
   Recipe recipe_;
   std::string resolved_;
   std::optional<StartingPoint> start_;  // where the recipe has backbone.init
-  std::unique_ptr<data::FaceSource> source_;
+  TrainingSet set_;
+  const data::FaceSource* source_ = nullptr;  // set_'s
   ModelContract contract_;
   std::unique_ptr<Group> group_;
   std::unique_ptr<model::TorchModel> model_;
@@ -76,7 +78,11 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   at::set_num_threads(threads_);
 
   recipe_.ranks = ranks.group.size;
-  source_ = data::open_faces(recipe_.data);
+  set_ = open_training_set(recipe_.data, recipe_.exclude);
+  source_ = set_.source.get();
+  if (set_.excluded > 0 && ranks.group.rank == 0)
+    log_info(recipe_.exclude + ": " + format_count(static_cast<std::uint64_t>(set_.excluded)) + " pictures left out, " +
+             format_count(static_cast<std::uint64_t>(source_->size())) + " to train on");
   check_training_set(*source_, recipe_.batch * recipe_.ranks);
   start_ = starting_point(recipe_, &contract_);
   contract_.geometry = input_geometry(recipe_, *source_);
@@ -111,6 +117,7 @@ void Session::begin(bool restored) {
                                                          .init_std = recipe_.head_std,
                                                          .seed = recipe_.seed},
                                        at::kFloat, group_.get());
+  if (!restored && !recipe_.head_init.empty()) start_head(*head_, recipe_.head_init);
   model_->to(device_);
   head_->to(device_);
   if (!restored) start_centres(*head_, *model_, contract_, *source_, recipe_);
@@ -161,7 +168,7 @@ void Session::open_folder(RunStart start) {
   if (leads())
     folder_ = std::make_unique<RunFolder>(
         out_, start, trainer_->progress().step, resolved_,
-        facts_of(request_.command, recipe_, *source_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
+        facts_of(request_.command, recipe_, set_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
   if (leads()) write_identities(out_, *source_);
 }
 

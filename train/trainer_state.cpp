@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "model/torch/tensors.h"
+#include "train/head_start.h"
 #include "train/trainer.h"
 
 namespace likeness::train {
@@ -21,12 +22,6 @@ void put(const model::WeightTensor& stored, at::Tensor target, const std::string
                .hint = "--resume needs the configuration that the run began with"});
   at::NoGradGuard no_grad;
   target.copy_(model::to_tensor(stored, target.scalar_type(), where));
-}
-
-// This rank's rows, from `first` on, of a tensor that holds those of all.
-void put_rows(const model::WeightTensor& stored, std::int64_t first, at::Tensor target, const std::string& where) {
-  at::NoGradGuard no_grad;
-  target.copy_(model::to_tensor(stored, target.scalar_type(), where).narrow(0, first, target.size(0)));
 }
 
 const model::WeightTensor& find(const model::Weights& weights, const std::string& name, const std::string& where) {
@@ -59,10 +54,8 @@ void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
 }
 
 void Trainer::load(const model::Weights& head, const model::Weights& optimizer, const std::string& where) {
-  const std::int64_t centres = head_.options().sub_centers, rows = head_.options().classes * centres,
-                     first = head_.range().begin * centres, dimension = head_.weight().size(1);
   const std::string head_file = where + "/head.safetensors";
-  put_rows(join_rows(head, "weight", rows, dimension, head_file), first, head_.weight(), head_file);
+  load_rows(head, "weight", head_, head_.weight(), head_file);
   for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
   const std::string file = where + "/optimizer.safetensors";
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
@@ -70,8 +63,7 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
       const std::string& name = optimizer_->parameters()[i].name;
       put(find(optimizer, kBuffers[k] + name, file), optimizer_->buffers()[k][i], file + ", " + name);
     }
-    put_rows(join_rows(optimizer, std::string(kBuffers[k]) + "head", rows, dimension, file), first, head_.buffers()[k],
-             file);
+    load_rows(optimizer, std::string(kBuffers[k]) + "head", head_, head_.buffers()[k], file);
   }
 }
 

@@ -2,8 +2,18 @@
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "data/subset.h"
 
 namespace likeness::train {
+
+TrainingSet open_training_set(const std::string& data, const std::string& exclude) {
+  TrainingSet set{.source = data::open_faces(data)};
+  if (exclude.empty()) return set;
+  std::vector<std::int64_t> dropped = data::listed_pictures(*set.source, exclude);
+  set.excluded = static_cast<std::int64_t>(dropped.size());
+  set.source = data::without_pictures(std::move(set.source), std::move(dropped));
+  return set;
+}
 
 void check_training_set(const data::FaceSource& source, std::int64_t batch) {
   const std::string where = source.path().string();
