@@ -86,6 +86,8 @@ void read_head(Config& config, Recipe& r) {
   r.sparse = config.get_choice("head.update", "dense", {"dense", "sparse"}) == "sparse";
   r.head_keep_bytes = config.get_int("head.keep_megabytes", 1024, 0) << 20;
   r.cap_reported_loss = config.get_choice("head.report", "exact", {"exact", "insightface"}) == "insightface";
+  if (r.cap_reported_loss && loss_entry(r.loss.name).reduction == Reduction::kBinary)
+    config.fail("head.report", "exact with " + r.loss.name + ": the cap is that of a softmax", "insightface");
 }
 
 void read_optimizer(Config& config, Recipe& r) {

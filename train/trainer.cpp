@@ -48,8 +48,8 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
   const RowRule rule = row_rule(optimizer_->options(), rate, weight_decay_, progress_.step);
   const bool guarded = device_.is_cpu();  // reading a number back from a GPU would make it wait
   if (guarded) model_.remember_statistics();
-  if (count > 1 && !head_gradient_.defined()) head_gradient_ = at::empty_like(head_.weight());
-  if (count > 1) head_gradient_.zero_();
+  if (count > 1 && !head_gradient_.centres.defined()) head_gradient_ = head_.zero_gradient();
+  if (count > 1) head_gradient_.zero();
   group_.at_step(progress_.step + 1);
   StepMeters meters{.rate = rate};
   bool finite = true;

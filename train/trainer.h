@@ -80,7 +80,7 @@ class Trainer {
   model::TorchModel& model_;
   Classifier& head_;
   std::vector<at::Tensor> backbone_;
-  at::Tensor head_gradient_;  // where micro-batches collect it
+  HeadGradient head_gradient_;  // where micro-batches collect it
   std::int64_t accumulate_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Reducer> reducer_;

@@ -44,12 +44,15 @@ void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
                                           {"dimension", std::to_string(head_.weight().size(1))}};
   head->tensors[row_range("weight", first, last)] = model::from_tensor(head_.weight());
   for (const auto& [name, value] : head_.loss().state()) head->tensors["loss/" + name] = model::from_tensor(value);
+  if (head_.bias().defined()) head->tensors["bias"] = model::from_tensor(head_.bias());
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
     for (std::size_t i = 0; group_.rank() == 0 && i < optimizer_->parameters().size(); ++i)
       optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name] =
           model::from_tensor(optimizer_->buffers()[k][i]);
     optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", first, last)] =
         model::from_tensor(head_.buffers()[k]);
+    if (head_.bias().defined())
+      optimizer->tensors[std::string(kBuffers[k]) + "head_bias"] = model::from_tensor(head_.bias_buffers()[k]);
   }
 }
 
@@ -57,6 +60,7 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
   const std::string head_file = where + "/head.safetensors";
   load_rows(head, "weight", head_, head_.weight(), head_file);
   for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
+  if (head_.bias().defined()) put(find(head, "bias", head_file), head_.bias(), head_file);
   const std::string file = where + "/optimizer.safetensors";
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
     for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
@@ -64,6 +68,8 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
       put(find(optimizer, kBuffers[k] + name, file), optimizer_->buffers()[k][i], file + ", " + name);
     }
     load_rows(optimizer, std::string(kBuffers[k]) + "head", head_, head_.buffers()[k], file);
+    if (head_.bias().defined())
+      put(find(optimizer, std::string(kBuffers[k]) + "head_bias", file), head_.bias_buffers()[k], file);
   }
 }
 

@@ -226,12 +226,27 @@ TEST(Head, TheDevicesPassesEqualTheVectorisedOnes) {
   const at::Tensor unit = e / e.norm(2, {1}, true);
   std::vector<std::int64_t> some;
   for (std::int64_t c = 0; c < classes; c += 3) some.push_back(c);
-  for (OthersKind kind : {OthersKind::kPlain, OthersKind::kFilter, OthersKind::kCurriculum})
+  struct Rule {
+    OthersKind kind;
+    Reduction reduction = Reduction::kSoftmax;
+    bool detached = false;
+  };
+  for (const auto [kind, reduction, detached] :
+       {Rule{OthersKind::kPlain}, Rule{OthersKind::kFilter}, Rule{OthersKind::kCurriculum}, Rule{OthersKind::kPower},
+        Rule{OthersKind::kPlain, Reduction::kBinary}, Rule{OthersKind::kPower, Reduction::kBinary},
+        Rule{OthersKind::kPower, Reduction::kBinary, true}})
     for (std::int64_t centres : {1, 2})
       for (bool sampled : {false, true})
         for (RowRuleKind rule_kind : {RowRuleKind::kSgd, RowRuleKind::kAdamW}) {
           TileBatch b{.unit = unit, .classes = sampled ? &some : nullptr};
-          b.others = {.kind = kind, .scale = 16, .limit = .95, .threshold = .2};
+          b.others = {.kind = kind,
+                      .scale = 16,
+                      .limit = .95,
+                      .threshold = .2,
+                      .power = 3,
+                      .detached = detached,
+                      .reduction = reduction,
+                      .bias = reduction == Reduction::kBinary ? -3. : 0.};
           b.bar = at::sin(at::arange(batch, at::kDouble)) * .3;
           b.own = {{.place = 2, .sample = 4}, {.place = 2, .sample = 7}, {.place = 60, .sample = 0}};
           b.centre = at::tensor({centres - 1, std::int64_t{0}, centres - 1}, at::kLong);
@@ -250,11 +265,11 @@ TEST(Head, TheDevicesPassesEqualTheVectorisedOnes) {
             RowSink sink{.rule = &rule, .untouched_rows_too = true};
             for (int i = 0; i < 2; ++i) sink.state.push_back(at::full_like(w, .01));
             sink.gradient = at::zeros_like(w);
-            at::Tensor top, sum;
-            tiles->forward(w, b, &top, &sum);
+            const auto [top, sum, slope] = tiles->forward(w, b);
             const at::Tensor factor = 1 / sum, own = at::sin(at::arange(batch, at::kDouble));
             const at::Tensor g = tiles->backward(w, b, top, factor, own, sink);
-            ends[which] = {top, sum, g, w, sink.gradient, sink.state[0], sink.state[1]};
+            ends[which] = {sum, g, w, sink.gradient, sink.state[0], sink.state[1]};
+            ends[which].push_back(reduction == Reduction::kBinary ? slope : top);
           }
           for (std::size_t i = 0; i < ends[0].size(); ++i)
             EXPECT_TRUE(at::allclose(ends[0][i], ends[1][i], 1e-11, 1e-13))

@@ -29,9 +29,9 @@ void expect_equal(const at::Tensor& got, const Array& reference, const std::stri
 
 HeadResult run_head(train::Classifier& head, const at::Tensor& embeddings, const at::Tensor& labels,
                     std::int64_t step) {
-  at::Tensor gradient = at::zeros_like(head.weight());
+  train::HeadGradient gradient = head.zero_gradient();
   const train::HeadStep s = head.step(embeddings, labels, step, nullptr, &gradient);
-  return {s.loss, s.embeddings, gradient};
+  return {s.loss, s.embeddings, gradient.centres, gradient.bias};
 }
 
 train::Classifier head_with(const train::LossOptions& loss, const at::Tensor& weight, train::ClassifierOptions options,

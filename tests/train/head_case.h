@@ -19,7 +19,7 @@ at::Tensor labels_of(const Array& a);
 void expect_equal(const at::Tensor& got, const Array& reference, const std::string& what, double tolerance = 1e-12);
 
 struct HeadResult {
-  at::Tensor loss, embeddings, weight;  // weight: the gradient
+  at::Tensor loss, embeddings, weight, bias;  // weight, bias: their gradients
 };
 HeadResult run_head(train::Classifier& head, const at::Tensor& embeddings, const at::Tensor& labels,
                     std::int64_t step = 0);

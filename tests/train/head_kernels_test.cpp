@@ -166,6 +166,57 @@ TEST_P(EveryIsa, OnlineSoftmaxAndItsGradient) {
   });
 }
 
+// Sums of softplus and sigmoid over tiles, and the gradient, for logits from far below 0 to far above.
+TEST_P(EveryIsa, BinarySumsAndTheirGradient) {
+  for_both([&](const auto& k, auto zero, double tolerance) {
+    using T = decltype(zero);
+    const std::int64_t classes = 50, stride = 2 * k.lanes;
+    for (OthersKind kind : {OthersKind::kPlain, OthersKind::kFilter, OthersKind::kPower})
+      for (bool detached : {false, true}) {
+        const Others<T> others{.kind = kind,
+                               .scale = T(40),
+                               .limit = T(.95),
+                               .threshold = T(.6),
+                               .power = 3,
+                               .detached = detached,
+                               .reduction = Reduction::kBinary,
+                               .bias = T(-5)};
+        auto tile = wave<T>(classes * stride, .77);
+        for (std::int64_t r = 0; r < classes; r += 7)
+          tile[static_cast<std::size_t>(r * stride + r % stride)] = T(kAbsent);
+        const auto factor = wave<T>(stride, .3);
+        std::vector<double> sum(static_cast<std::size_t>(stride), 1.0), slope(sum.size(), 2.0);
+        for (std::int64_t begin = 0; begin < classes; begin += 20)
+          k.binary(tile.data() + begin * stride, stride, std::min<std::int64_t>(20, classes - begin), others,
+                   static_cast<const T*>(nullptr), sum.data(), slope.data());
+        auto gradient = tile;
+        k.binary_gradient(gradient.data(), stride, classes, others, static_cast<const T*>(nullptr),
+                          static_cast<const T*>(nullptr), factor.data());
+        for (std::int64_t b = 0; b < stride; ++b) {
+          const auto column = static_cast<std::size_t>(b);
+          double want_sum = 1, want_slope = 2;
+          for (std::int64_t r = 0; r < classes; ++r) {
+            const auto at = static_cast<std::size_t>(r * stride + b);
+            const double c = tile[at], cut = std::min(std::max(c, -double(T(.95))), double(T(.95))), h = (1 + cut) / 2;
+            double want = 0;
+            if (c > -2) {
+              const bool filtered = kind == OthersKind::kFilter && cut > T(.6);
+              const double value = kind == OthersKind::kPower ? 2 * h * h * h - 1 : filtered ? 0 : cut;
+              const double z = 40 * value - 5, share = 1 / (1 + std::exp(-z));
+              want_sum += std::log1p(std::exp(z)), want_slope += share;
+              double by_cosine = kind == OthersKind::kPower && !detached ? 3 * h * h : 1;
+              if (filtered || cut != c) by_cosine = 0;
+              want = factor[column] * share * by_cosine;
+            }
+            EXPECT_NEAR(gradient[at], want, 100 * tolerance * std::max(std::abs(want), 1e-3)) << r << " " << b;
+          }
+          EXPECT_NEAR(sum[column], want_sum, 10 * tolerance * want_sum) << b;
+          EXPECT_NEAR(slope[column], want_slope, 20 * tolerance * want_slope) << b;
+        }
+      }
+  });
+}
+
 TEST_P(EveryIsa, RowsStep) {
   for_both([&](const auto& k, auto zero, double tolerance) {
     using T = decltype(zero);

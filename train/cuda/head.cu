@@ -57,13 +57,40 @@ __global__ void tile_online(const T* cosines, std::int64_t rows, std::int64_t ba
   sum[b] = result;
 }
 
+// Plain sums down the rows, joined in a fixed order.
+template <typename T>
+__global__ void tile_binary(const T* cosines, std::int64_t rows, std::int64_t batch, Others<T> others, const T* bar,
+                            double* sum, double* slope) {
+  __shared__ double sums[kTall][kWide], slopes[kTall][kWide];
+  const std::int64_t b = blockIdx.x * static_cast<std::int64_t>(kWide) + threadIdx.x;
+  double total = 0, by_bias = 0;
+  if (b < batch) {
+    const T own_bar = bar ? bar[b] : T(0);
+    for (std::int64_t r = threadIdx.y; r < rows; r += kTall) {
+      const T c = cosines[r * batch + b];
+      if (absent(c)) continue;
+      const T logit = tile_logit(c, own_bar, others);
+      total += softplus(logit);
+      by_bias += sigmoid(logit);
+    }
+  }
+  sums[threadIdx.y][threadIdx.x] = total;
+  slopes[threadIdx.y][threadIdx.x] = by_bias;
+  __syncthreads();
+  if (threadIdx.y != 0 || b >= batch) return;
+  for (int i = 0; i < kTall; ++i) {
+    sum[b] += sums[i][threadIdx.x];
+    slope[b] += slopes[i][threadIdx.x];
+  }
+}
+
 template <typename T>
 __global__ void tile_gradient(T* cosines, std::int64_t rows, std::int64_t batch, Others<T> others, const T* bar,
                               const T* top, const T* factor) {
   const std::int64_t n = rows * batch, step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x; i < n; i += step) {
     const std::int64_t b = i % batch;
-    cosines[i] = tile_slope(cosines[i], bar ? bar[b] : T(0), others, top[b], factor[b]);
+    cosines[i] = tile_slope(cosines[i], bar ? bar[b] : T(0), others, top ? top[b] : T(0), factor[b]);
   }
 }
 
@@ -87,6 +114,15 @@ int launch_tile_online(const T* cosines, std::int64_t rows, std::int64_t batch, 
 }
 
 template <typename T>
+int launch_tile_binary(const T* cosines, std::int64_t rows, std::int64_t batch, const Others<T>& others, const T* bar,
+                       double* sum, double* slope, void* stream) {
+  if (batch == 0 || rows == 0) return cudaSuccess;
+  tile_binary<T><<<static_cast<unsigned>((batch + kWide - 1) / kWide), dim3(kWide, kTall), 0,
+                   static_cast<cudaStream_t>(stream)>>>(cosines, rows, batch, others, bar, sum, slope);
+  return cudaGetLastError();
+}
+
+template <typename T>
 int launch_tile_gradient(T* cosines, std::int64_t rows, std::int64_t batch, const Others<T>& others, const T* bar,
                          const T* top, const T* factor, void* stream) {
   if (batch == 0 || rows == 0) return cudaSuccess;
@@ -100,6 +136,10 @@ int launch_tile_gradient(T* cosines, std::int64_t rows, std::int64_t batch, cons
 template int launch_tile_online<float>(const float*, std::int64_t, std::int64_t, const Others<float>&, const float*,
                                        float*, double*, void*);
 template int launch_tile_online<double>(const double*, std::int64_t, std::int64_t, const Others<double>&, const double*,
+                                        double*, double*, void*);
+template int launch_tile_binary<float>(const float*, std::int64_t, std::int64_t, const Others<float>&, const float*,
+                                       double*, double*, void*);
+template int launch_tile_binary<double>(const double*, std::int64_t, std::int64_t, const Others<double>&, const double*,
                                         double*, double*, void*);
 template int launch_tile_gradient<float>(float*, std::int64_t, std::int64_t, const Others<float>&, const float*,
                                          const float*, const float*, void*);

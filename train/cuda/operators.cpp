@@ -26,23 +26,36 @@ std::tuple<at::Tensor, at::Tensor> margin_points_cuda(const at::Tensor& cosine, 
   return {value, slope};
 }
 
-void tile_online_cuda(const at::Tensor& cosines, const std::optional<at::Tensor>& bar, std::int64_t kind, double scale,
-                      double limit, double threshold, at::Tensor top, at::Tensor sum) {
+using MaybeTensor = std::optional<at::Tensor>;
+using Numbers = at::ArrayRef<double>;
+
+void tile_online_cuda(const at::Tensor& cosines, const MaybeTensor& bar, Numbers others, at::Tensor top,
+                      at::Tensor sum) {
   const c10::cuda::CUDAGuard guard(cosines.device());
   AT_DISPATCH_FLOATING_TYPES(cosines.scalar_type(), "tile_online", [&] {
     check(launch_tile_online<scalar_t>(cosines.const_data_ptr<scalar_t>(), cosines.size(0), cosines.size(1),
-                                       others_of<scalar_t>(kind, scale, limit, threshold), pointer<scalar_t>(bar),
+                                       others_of<scalar_t>(others), pointer<scalar_t>(bar),
                                        top.mutable_data_ptr<scalar_t>(), sum.mutable_data_ptr<double>(), stream()));
   });
 }
 
-void tile_gradient_cuda(at::Tensor cosines, const std::optional<at::Tensor>& bar, std::int64_t kind, double scale,
-                        double limit, double threshold, const at::Tensor& top, const at::Tensor& factor) {
+void tile_binary_cuda(const at::Tensor& cosines, const MaybeTensor& bar, Numbers others, at::Tensor sum,
+                      at::Tensor slope) {
+  const c10::cuda::CUDAGuard guard(cosines.device());
+  AT_DISPATCH_FLOATING_TYPES(cosines.scalar_type(), "tile_binary", [&] {
+    check(launch_tile_binary<scalar_t>(cosines.const_data_ptr<scalar_t>(), cosines.size(0), cosines.size(1),
+                                       others_of<scalar_t>(others), pointer<scalar_t>(bar),
+                                       sum.mutable_data_ptr<double>(), slope.mutable_data_ptr<double>(), stream()));
+  });
+}
+
+void tile_gradient_cuda(at::Tensor cosines, const MaybeTensor& bar, Numbers others, const MaybeTensor& top,
+                        const at::Tensor& factor) {
   const c10::cuda::CUDAGuard guard(cosines.device());
   AT_DISPATCH_FLOATING_TYPES(cosines.scalar_type(), "tile_gradient_", [&] {
     check(launch_tile_gradient<scalar_t>(cosines.mutable_data_ptr<scalar_t>(), cosines.size(0), cosines.size(1),
-                                         others_of<scalar_t>(kind, scale, limit, threshold), pointer<scalar_t>(bar),
-                                         top.const_data_ptr<scalar_t>(), factor.const_data_ptr<scalar_t>(), stream()));
+                                         others_of<scalar_t>(others), pointer<scalar_t>(bar), pointer<scalar_t>(top),
+                                         factor.const_data_ptr<scalar_t>(), stream()));
   });
 }
 
@@ -51,6 +64,7 @@ void tile_gradient_cuda(at::Tensor cosines, const std::optional<at::Tensor>& bar
 TORCH_LIBRARY_IMPL(likeness, CUDA, m) {
   m.impl("margin_points", &margin_points_cuda);
   m.impl("tile_online", &tile_online_cuda);
+  m.impl("tile_binary", &tile_binary_cuda);
   m.impl("tile_gradient_", &tile_gradient_cuda);
 }
 

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "core/thread_pool.h"
+#include "train/head/reduction.h"
 #include "train/optim/optimizer.h"
 
 namespace likeness::train {
@@ -54,6 +55,7 @@ Classifier::Classifier(const ClassifierOptions& options, at::ScalarType type, Gr
       group_(group ? group : alone_.get()),
       range_(class_range(options.classes, group_->rank(), group_->size())),
       loss_(loss_entry(options.loss.name).make(options.loss)),
+      reduction_(loss_entry(options.loss.name).reduction),
       tiles_(cpu_tiles(type, {.sub_centers = options.sub_centers, .keep_bytes = options.keep_bytes})) {
   if (filter_conflicts(options.loss))
     fail_usage({.what = "this loss has a rule of its own for the other classes",
@@ -62,10 +64,24 @@ Classifier::Classifier(const ClassifierOptions& options, at::ScalarType type, Gr
                 .got = std::to_string(options.loss.at("filter"))});
   at::NoGradGuard no_grad;
   weight_ = initial_centres(options, range_, type);
+  if (reduction_ == Reduction::kSoftmax) return;
+  terms_ = loss_->binary({.classes = options.classes, .sample_rate = options.sample_rate});
+  bias_ = at::full({1}, terms_.first_bias, at::kDouble);
 }
 
 void Classifier::make_buffers(int count) {
-  while (buffers_.size() < static_cast<std::size_t>(count)) buffers_.push_back(at::zeros_like(weight_));
+  const auto wanted = static_cast<std::size_t>(count);
+  while (buffers_.size() < wanted) buffers_.push_back(at::zeros_like(weight_));
+  while (bias_.defined() && bias_buffers_.size() < wanted) bias_buffers_.push_back(at::zeros_like(bias_));
+}
+
+void HeadGradient::zero() {
+  centres.zero_();
+  if (bias.defined()) bias.zero_();
+}
+
+HeadGradient Classifier::zero_gradient() const {
+  return {.centres = at::zeros_like(weight_), .bias = bias_.defined() ? at::zeros_like(bias_) : at::Tensor()};
 }
 
 void Classifier::to(at::Device device) {
@@ -98,7 +114,7 @@ Classifier::Gathered Classifier::gather(const at::Tensor& embeddings, const at::
 }
 
 HeadStep Classifier::step(const at::Tensor& embeddings, const at::Tensor& labels, std::int64_t step,
-                          const RowRule* rule, at::Tensor* gradient, double share) {
+                          const RowRule* rule, HeadGradient* gradient, double share) {
   at::NoGradGuard no_grad;
   const Gathered all = gather(embeddings, labels);
   if (options_.sample_rate >= 1) return run(all, nullptr, step, rule, gradient, share);
@@ -106,14 +122,15 @@ HeadStep Classifier::step(const at::Tensor& embeddings, const at::Tensor& labels
   return run(all, &classes, step, rule, gradient, share);
 }
 
-void Classifier::apply(const RowRule& rule, const at::Tensor& gradient) {
+void Classifier::apply(const RowRule& rule, const HeadGradient& gradient) {
   at::NoGradGuard no_grad;
   make_buffers(rule.buffers());
-  fused_step(rule, weight_, gradient, buffers_);
+  fused_step(rule, weight_, gradient.centres, buffers_);
+  if (bias_.defined()) fused_step(rule, bias_, gradient.bias, bias_buffers_);
 }
 
 HeadStep Classifier::step_on(const std::vector<std::int64_t>& classes, const at::Tensor& embeddings,
-                             const at::Tensor& labels, std::int64_t step, const RowRule* rule, at::Tensor* gradient) {
+                             const at::Tensor& labels, std::int64_t step, const RowRule* rule, HeadGradient* gradient) {
   at::NoGradGuard no_grad;
   return run(gather(embeddings, labels), &classes, step, rule, gradient, 1);
 }
@@ -154,8 +171,18 @@ at::Tensor Classifier::own_cosines(const Gathered& all, TileBatch* batch) const 
   return cosine;
 }
 
+Others<double> Classifier::others() const {
+  Others<double> o = loss_->others();
+  o.scale = options_.loss.at("scale");
+  o.detached = options_.loss.at("gradient") != 0;
+  o.reduction = reduction_;
+  if (bias_.defined()) o.bias = bias_.item<double>() + terms_.shift;
+  if (const double t = options_.loss.at("filter"); t > 0) o.kind = OthersKind::kFilter, o.threshold = t;
+  return o;
+}
+
 HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* classes, std::int64_t step,
-                         const RowRule* rule, at::Tensor* gradient, double share) {
+                         const RowRule* rule, HeadGradient* gradient, double share) {
   const at::Device device = weight_.device();
   const double scale = options_.loss.at("scale");
 
@@ -168,22 +195,16 @@ HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* c
   const Slopes slopes =
       apply_with_slopes(*loss_, {.cosine = cosine, .norm = norm, .known = known, .step = step, .seed = options_.seed},
                         options_.loss.at("gradient") != 0);
-  batch.others = loss_->others();
-  batch.others.scale = scale;
-  if (options_.loss.at("filter") > 0)
-    batch.others.kind = OthersKind::kFilter, batch.others.threshold = options_.loss.at("filter");
+  batch.others = others();
   batch.bar = slopes.margined.bar;
 
-  // The softmax over the classes of all ranks: the other classes by tiles, the own class beside them.
-  at::Tensor top, sum;
-  tiles_->forward(weight_, batch, &top, &sum);
-  const at::Tensor own_logit = at::where(known, slopes.margined.value * scale, -INFINITY);
-  at::Tensor highest = at::maximum(top.to(at::kDouble), own_logit);
-  group_->all_reduce_max(highest);
-  sum *= (top.to(at::kDouble) - highest).exp();
-  group_->all_reduce_sum(sum);
-  const at::Tensor own_share = (own_logit - highest).exp(), total = sum + own_share;
-  at::Tensor losses = total.log() + highest - own_logit;
+  // The other classes by tiles, the own class beside them.
+  OtherSums sums = tiles_->forward(weight_, batch);
+  const Reduced reduced =
+      reduction_ == Reduction::kSoftmax
+          ? reduce_softmax(sums, slopes.margined.value, known, scale, *group_)
+          : reduce_binary(sums, slopes.margined.value, scale, terms_, bias_.item<double>(), *group_);
+  at::Tensor losses = reduced.losses;
   if (options_.cap_reported_loss) losses = losses.clamp_max(kReferenceFloor);
   if (slopes.margined.extra.defined()) losses = losses + slopes.margined.extra;
   const at::Tensor weights = known.to(at::kDouble) / known.sum().clamp_min(1);
@@ -192,15 +213,19 @@ HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* c
   if (!result.finite) return result;
 
   // And back: by the cosine of the own class, and by those of the others.
-  const at::Tensor part = weights * share, by_own = part * scale * (own_share / total - 1);
+  const at::Tensor part = weights * share, by_own = part * reduced.by_value;
   const at::Tensor by_cosine = by_own * slopes.by_cosine + part * slopes.extra_by_cosine;
   const at::Tensor by_norm = by_own * slopes.by_norm + part * slopes.extra_by_norm;
   RowSink sink{.rule = rule, .untouched_rows_too = !options_.sparse};
   if (rule) make_buffers(rule->buffers()), sink.state = buffers_;
-  if (gradient) sink.gradient = *gradient;
-  at::Tensor unit_gradient =
-      tiles_->backward(weight_, batch, highest.to(weight_.scalar_type()), part * scale / total, by_cosine, sink);
+  if (gradient) sink.gradient = gradient->centres;
+  at::Tensor unit_gradient = tiles_->backward(weight_, batch, reduced.top, part * reduced.factor, by_cosine, sink);
   group_->all_reduce_sum(unit_gradient);
+  if (bias_.defined()) {
+    const at::Tensor by_bias = (part * reduced.by_bias).sum().cpu().view({1});
+    if (gradient) gradient->bias += by_bias;
+    if (rule) fused_step(*rule, bias_, by_bias, bias_buffers_);
+  }
 
   const at::Tensor g = unit_gradient.narrow(0, all.mine, all.each), u = all.unit.narrow(0, all.mine, all.each);
   result.embeddings = (g - u * (g * u).sum(1, true)) / all.norm.narrow(0, all.mine, all.each) +

@@ -30,6 +30,13 @@ struct ClassifierOptions {
   std::uint64_t seed = 0;  // centre k of class c is a function of (seed, c, k) alone: any split over ranks starts alike
 };
 
+// What several batches collect before one step of the optimizer.
+struct HeadGradient {
+  at::Tensor centres;    // [rows,D] as Classifier::weight()
+  at::Tensor bias = {};  // [1] f64 on the CPU; undefined where the loss has no bias
+  void zero();
+};
+
 struct HeadStep {
   at::Tensor loss;  // mean over the labelled samples of all ranks, 0-dimensional, on the embeddings' device
   at::Tensor embeddings =
@@ -46,16 +53,17 @@ class Classifier {
 
   // embeddings [B,D] (not normalised; norms below 1e-12 count as 1e-12), labels [B] i64 on the CPU, each -1 (no class:
   // the sample has no part in the step) or in [0,C). `rule`: the optimizer's step on the centres; null: they stay.
-  // `gradient`, [rows,D] like weight(): the centres' gradient is added to it. `share`: of this batch in a larger one,
-  // a factor on both gradients. Cross-entropy is exact (log-sum-exp). For given `step` and labels the classes taking
-  // part are the same whenever it is called.
+  // `gradient`: this batch's is added to it. `share`: of this batch in a larger one, a factor on all gradients.
+  // Cross-entropy is exact (log-sum-exp). For given `step` and labels the classes taking part are the same whenever it
+  // is called.
   HeadStep step(const at::Tensor& embeddings, const at::Tensor& labels, std::int64_t step, const RowRule* rule,
-                at::Tensor* gradient = nullptr, double share = 1);
+                HeadGradient* gradient = nullptr, double share = 1);
+  HeadGradient zero_gradient() const;
   // The optimizer's step with a gradient collected over several calls.
-  void apply(const RowRule& rule, const at::Tensor& gradient);
+  void apply(const RowRule& rule, const HeadGradient& gradient);
   // The same for given classes (local indices, ascending) instead of sampled ones: replays and tests.
   HeadStep step_on(const std::vector<std::int64_t>& classes, const at::Tensor& embeddings, const at::Tensor& labels,
-                   std::int64_t step, const RowRule* rule, at::Tensor* gradient = nullptr);
+                   std::int64_t step, const RowRule* rule, HeadGradient* gradient = nullptr);
 
   // This rank's centres, [count * K, D], class-major, and the optimizer's buffers (as many as the first rule wants).
   at::Tensor& weight() { return weight_; }
@@ -63,6 +71,10 @@ class Classifier {
   std::vector<at::Tensor>& buffers() { return buffers_; }
   const std::vector<at::Tensor>& buffers() const { return buffers_; }
   void make_buffers(int count);
+  // One number for all classes, where the loss is binary: [1] f64 on the CPU, equal on all ranks, stepped by the
+  // centres' rule (decay included, as in the authors' programs). Undefined elsewhere.
+  at::Tensor& bias() { return bias_; }
+  std::vector<at::Tensor>& bias_buffers() { return bias_buffers_; }
   const ClassRange& range() const { return range_; }
   const ClassifierOptions& options() const { return options_; }
   Loss& loss() const { return *loss_; }
@@ -72,7 +84,9 @@ class Classifier {
  private:
   struct Gathered;
   HeadStep run(const Gathered& all, const std::vector<std::int64_t>* classes, std::int64_t step, const RowRule* rule,
-               at::Tensor* gradient, double share);
+               HeadGradient* gradient, double share);
+  // The other classes' rule in this step.
+  Others<double> others() const;
   Gathered gather(const at::Tensor& embeddings, const at::Tensor& labels);
   // Fills batch->own and batch->centre with this rank's; [B] f64, 0 for the samples of other ranks' classes.
   at::Tensor own_cosines(const Gathered& all, TileBatch* batch) const;
@@ -82,9 +96,13 @@ class Classifier {
   Group* group_;
   ClassRange range_;
   std::unique_ptr<Loss> loss_;
+  Reduction reduction_;
+  BinaryTerms terms_;
   std::unique_ptr<Tiles> tiles_;
   at::Tensor weight_;
   std::vector<at::Tensor> buffers_;
+  at::Tensor bias_;
+  std::vector<at::Tensor> bias_buffers_;
 };
 
 }  // namespace likeness::train

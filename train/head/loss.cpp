@@ -9,8 +9,8 @@ namespace likeness::train {
 
 const std::vector<const LossEntry*>& loss_table() {
   static const std::vector<const LossEntry*> table = {
-      &kArcface, &kCosface,        &kCombined,       &kSphereface,     &kAdaface,
-      &kMagface, &kCurricularface, &kElasticArcface, &kElasticCosface,
+      &kArcface,        &kCosface,        &kCombined,       &kSphereface, &kAdaface,     &kMagface,
+      &kCurricularface, &kElasticArcface, &kElasticCosface, &kUniface,    &kSphereface2,
   };
   return table;
 }

@@ -1,5 +1,6 @@
-// A loss: what it does to the logit of a sample's own class and to those of the other classes. The softmax over them,
-// sharding, sampling, sub-centres and the way back are the classifier's and the same for all (docs/add-a-loss.md).
+// A loss: what it does to the logit of a sample's own class and to those of the other classes, and which reduction
+// makes a loss of the logits. The reduction itself, sharding, sampling, sub-centres and the way back are the
+// classifier's and the same for all (docs/add-a-loss.md).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,6 +31,19 @@ struct Margined {
   at::Tensor bar = {};    // per sample, for OthersKind::kCurriculum
 };
 
+// What a loss of Reduction::kBinary is made of: positive softplus(-z_y) + negative sum over j != y of softplus(z_j),
+// with z_y = scale value + bias and z_j = scale (others' value) + shift + bias. The bias is one number for all classes,
+// which the optimizer trains with the centres.
+struct BinaryTerms {
+  double positive = 1, negative = 1, shift = 0;
+  double first_bias = 0;  // where the bias starts
+};
+
+struct HeadSize {
+  std::int64_t classes = 0;  // over all ranks
+  double sample_rate = 1;    // share of them in a step
+};
+
 class Loss {
  public:
   virtual ~Loss() = default;
@@ -38,8 +52,10 @@ class Loss {
   virtual Margined apply(const Samples& samples) = 0;
   // d value / d cosine [B] where it is written by hand; undefined: autograd.
   virtual at::Tensor slope(const Samples&, const Margined&) { return {}; }
-  // After apply. `scale` is filled in by the caller.
+  // After apply. Scale, reduction, bias and `detached` are filled in by the caller.
   virtual Others<double> others() const { return {}; }
+  // For kBinary only.
+  virtual BinaryTerms binary(const HeadSize&) const { return {}; }
   // Running numbers, 0-dimensional f64, by name: checkpoints keep them.
   virtual std::vector<std::pair<std::string, at::Tensor>> state() { return {}; }
 };
@@ -48,6 +64,7 @@ struct LossEntry {
   std::string name, summary;
   std::vector<LossKey> keys;  // besides the common ones
   std::unique_ptr<Loss> (*make)(const LossOptions& options);
+  Reduction reduction = Reduction::kSoftmax;
 };
 
 // All losses, and the keys that every loss has: scale, gradient, filter.

@@ -1,8 +1,8 @@
 // The classifier's two passes over its classes, a tile of classes at a time: neither the B x C logits, nor a C x D
 // gradient, nor a normalised copy of the centres exists as a whole.
 //
-//   pass 1   cosines of a tile = unit centres x unit embeddings; running maximum and sum of exponentials per sample
-//   pass 2   cosines again (kept from pass 1 where they fit the budget), their gradient from the softmax, its products
+//   pass 1   cosines of a tile = unit centres x unit embeddings; running sums per sample
+//   pass 2   cosines again (kept from pass 1 where they fit the budget), their gradient from those sums, its products
 //            with centres (the embeddings' gradient) and with embeddings (the tile's own gradient), and the optimizer's
 //            step on the tile's rows while they are in the cache
 //
@@ -47,15 +47,21 @@ struct RowSink {
   at::Tensor gradient = {};            // [C*K,D]; defined: the gradient is added here
 };
 
+// What pass 1 finds per sample over the other classes.
+struct OtherSums {
+  at::Tensor top = {};    // [B] of the weight's type. kSoftmax: the largest logit; -inf where there is none
+  at::Tensor sum = {};    // [B] f64. kSoftmax: of exp(logit - top). kBinary: of softplus(logit)
+  at::Tensor slope = {};  // [B] f64. kBinary: of sigmoid(logit), the derivative of sum by the bias
+};
+
 class Tiles {
  public:
   virtual ~Tiles() = default;
-  // top [B], sum [B] f64: largest logit of the other classes, and their sum of exp(logit - top). -inf and 0 where there
-  // is none.
-  virtual void forward(const at::Tensor& weight, const TileBatch& batch, at::Tensor* top, at::Tensor* sum) = 0;
-  // After forward with the same batch; top over the classes of all ranks. The gradient by the cosine of sample b with
-  // another class is factor[b] * exp(logit - top[b]) * (slope of the others' rule), by that with its own class own[b]
-  // ([B] f64 each). Returns the gradient by unit [B,D] of these classes alone; changes weight and sink.
+  virtual OtherSums forward(const at::Tensor& weight, const TileBatch& batch) = 0;
+  // After forward with the same batch; top over the classes of all ranks, not looked at for kBinary. The gradient by
+  // the cosine of sample b with another class is factor[b] * (exp(logit - top[b]) or sigmoid(logit)) * (slope of the
+  // others' rule), by that with its own class own[b] ([B] f64 each). Returns the gradient by unit [B,D] of these
+  // classes alone; changes weight and sink.
   virtual at::Tensor backward(at::Tensor& weight, const TileBatch& batch, const at::Tensor& top,
                               const at::Tensor& factor, const at::Tensor& own, RowSink& sink) = 0;
 };

@@ -18,14 +18,14 @@ std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / t
 // Memory of one thread, kept from step to step.
 template <class T>
 struct Workspace {
-  std::vector<T> rows;      // [tile, D] centres of chosen classes, side by side
-  std::vector<T> cosines;   // [tile, Bp] where they are not kept
-  std::vector<T> turned;    // [B, tile] gradient by cosine, times the inverse norms
-  std::vector<T> panels;    // the tile's centres as panels
-  std::vector<T> gradient;  // [tile, Dp]
-  std::vector<T> unit;      // [B, Dp] this thread's share of the embeddings' gradient
-  std::vector<T> top;       // [Bp]
-  std::vector<double> sum;  // [Bp]
+  std::vector<T> rows;             // [tile, D] centres of chosen classes, side by side
+  std::vector<T> cosines;          // [tile, Bp] where they are not kept
+  std::vector<T> turned;           // [B, tile] gradient by cosine, times the inverse norms
+  std::vector<T> panels;           // the tile's centres as panels
+  std::vector<T> gradient;         // [tile, Dp]
+  std::vector<T> unit;             // [B, Dp] this thread's share of the embeddings' gradient
+  std::vector<T> top;              // [Bp]
+  std::vector<double> sum, slope;  // [Bp]
 };
 
 template <class T>
@@ -34,30 +34,33 @@ class CpuTiles : public Tiles {
   explicit CpuTiles(const TileOptions& options)
       : options_(options), k_(kernel::head_kernels<T>(kernel::kernels())), lanes_(k_.lanes) {}
 
-  void forward(const at::Tensor& weight, const TileBatch& batch, at::Tensor* top, at::Tensor* sum) override {
+  OtherSums forward(const at::Tensor& weight, const TileBatch& batch) override {
     begin(weight, batch);
     each_tile([&](const Tile& tile, Workspace<T>& w) {
       const T* rows = rows_of(tile, w, weight);
       k_.inverse_norms(rows, dim_, tile.rows, dim_, inverse_.data() + tile.row);
       T* cosines = cosines_of(tile, w);
       fill_cosines(tile, rows, cosines);
-      k_.online(cosines, padded_, tile.rows, others_, bar(), w.top.data(), w.sum.data());
+      if (binary())
+        k_.binary(cosines, padded_, tile.rows, others_, bar(), w.sum.data(), w.slope.data());
+      else
+        k_.online(cosines, padded_, tile.rows, others_, bar(), w.top.data(), w.sum.data());
     });
-    *top = at::empty({batch_}, weight.options());
-    *sum = at::empty({batch_}, weight.options().dtype(at::kDouble));
-    join(top->mutable_data_ptr<T>(), sum->mutable_data_ptr<double>());
+    return binary() ? join_binary(weight) : join(weight);
   }
 
   at::Tensor backward(at::Tensor& weight, const TileBatch& batch, const at::Tensor& top, const at::Tensor& factor,
                       const at::Tensor& own, RowSink& sink) override {
     LIKENESS_ASSERT(own.is_contiguous() && batch.own.size() == own_.size());
     const double* own_gradient = own.const_data_ptr<double>();
-    copy_padded(top, &top_), copy_padded(factor, &factor_);
+    if (!binary()) copy_padded(top, &top_);
+    copy_padded(factor, &factor_);
+    const auto gradient = binary() ? k_.binary_gradient : k_.gradient;
     each_tile([&](const Tile& tile, Workspace<T>& w) {
       const T* rows = rows_of(tile, w, weight);
       T* g = cosines_of(tile, w);
       if (!keep_) fill_cosines(tile, rows, g);
-      k_.gradient(g, padded_, tile.rows, others_, bar(), top_.data(), factor_.data());
+      gradient(g, padded_, tile.rows, others_, bar(), top_.data(), factor_.data());
       for (std::size_t i = tile.own_begin; i < tile.own_end; ++i) {
         const std::int64_t centre = batch.centre.const_data_ptr<std::int64_t>()[i];
         g[((own_[i].place - tile.place) * centres_ + centre) * padded_ + own_[i].sample] =
@@ -118,6 +121,7 @@ class CpuTiles : public Tiles {
       w.unit.assign(static_cast<std::size_t>(batch_ * wide_), T(0));
       w.top.assign(static_cast<std::size_t>(padded_), -std::numeric_limits<T>::infinity());
       w.sum.assign(static_cast<std::size_t>(padded_), 0.0);
+      w.slope.assign(static_cast<std::size_t>(padded_), 0.0);
     }
   }
 
@@ -130,6 +134,7 @@ class CpuTiles : public Tiles {
     to->assign(static_cast<std::size_t>(padded_), T(0));
     std::copy(v, v + batch_, to->begin());
   }
+  bool binary() const { return others_.reduction == Reduction::kBinary; }
   const T* bar() const { return others_.kind == OthersKind::kCurriculum ? bar_.data() : nullptr; }
 
   // f(tile, workspace) for every tile; a thread takes a contiguous share, the same for every pass.
@@ -223,7 +228,12 @@ class CpuTiles : public Tiles {
     });
   }
 
-  void join(T* top, double* sum) const {
+  // The threads' running numbers put together.
+  OtherSums join(const at::Tensor& weight) const {
+    OtherSums all{.top = at::empty({batch_}, weight.options()),
+                  .sum = at::empty({batch_}, weight.options().dtype(at::kDouble))};
+    T* top = all.top.mutable_data_ptr<T>();
+    double* sum = all.sum.mutable_data_ptr<double>();
     for (std::int64_t b = 0; b < batch_; ++b) {
       const auto at = static_cast<std::size_t>(b);
       T highest = -std::numeric_limits<T>::infinity();
@@ -233,6 +243,17 @@ class CpuTiles : public Tiles {
         if (w.sum[at] > 0)
           sum[b] += w.sum[at] * std::exp(static_cast<double>(w.top[at]) - static_cast<double>(highest));
     }
+    return all;
+  }
+
+  OtherSums join_binary(const at::Tensor& weight) const {
+    OtherSums all{.sum = at::zeros({batch_}, weight.options().dtype(at::kDouble))};
+    all.slope = at::zeros_like(all.sum);
+    double *sum = all.sum.mutable_data_ptr<double>(), *slope = all.slope.mutable_data_ptr<double>();
+    for (const Workspace<T>& w : workspaces_)
+      for (std::int64_t b = 0; b < batch_; ++b)
+        sum[b] += w.sum[static_cast<std::size_t>(b)], slope[b] += w.slope[static_cast<std::size_t>(b)];
+    return all;
   }
 
   at::Tensor unit_gradient(const at::Tensor& weight) const {

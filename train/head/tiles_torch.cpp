@@ -14,22 +14,30 @@ class TorchTiles : public Tiles {
  public:
   TorchTiles(const TileOptions& options, std::int64_t tile_classes) : options_(options), tile_classes_(tile_classes) {}
 
-  void forward(const at::Tensor& weight, const TileBatch& batch, at::Tensor* top, at::Tensor* sum) override {
+  OtherSums forward(const at::Tensor& weight, const TileBatch& batch) override {
     begin(weight, batch);
-    *top = at::full({batch_}, -INFINITY, weight.options());
-    *sum = at::zeros({batch_}, weight.options().dtype(at::kDouble));
+    const bool binary = batch.others.reduction == Reduction::kBinary;
+    OtherSums sums{.sum = at::zeros({batch_}, weight.options().dtype(at::kDouble))};
+    if (binary)
+      sums.slope = at::zeros_like(sums.sum);
+    else
+      sums.top = at::full({batch_}, -INFINITY, weight.options());
     for (std::int64_t place = 0; place < count_; place += tile_classes_) {
       const Tile tile = tile_at(weight, batch, place);
       const at::Tensor cosines = cosines_of(tile, batch);
-      tile_online(cosines, batch.others, bar_, *top, *sum);
+      if (binary)
+        tile_binary(cosines, batch.others, bar_, sums.sum, sums.slope);
+      else
+        tile_online(cosines, batch.others, bar_, sums.top, sums.sum);
       if (keep_) kept_.push_back(cosines);
     }
+    return sums;
   }
 
   at::Tensor backward(at::Tensor& weight, const TileBatch& batch, const at::Tensor& top, const at::Tensor& factor,
                       const at::Tensor& own, RowSink& sink) override {
     if (sink.rule && sink.untouched_rows_too && batch.classes) step_the_rest(weight, sink);
-    const at::Tensor tops = top.to(weight.scalar_type()).contiguous(),
+    const at::Tensor tops = top.defined() ? top.to(weight.scalar_type()).contiguous() : top,
                      factors = factor.to(weight.scalar_type()).contiguous();
     const at::Tensor own_gradient = own.to(weight.scalar_type());
     at::Tensor unit = at::zeros({batch_, weight.size(1)}, weight.options());

@@ -42,6 +42,12 @@ struct HeadKernels {
   // tile[r][b] = factor[b] * exp(logit - top[b]) * d logit / d (scale * cosine), in place; 0 for absent classes.
   void (*gradient)(T* tile, std::int64_t stride, std::int64_t n, const Others<T>& others, const T* bar, const T* top,
                    const T* factor);
+  // Reduction::kBinary: adds each column's softplus(logit) to sum, and their derivatives by the bias to slope.
+  void (*binary)(const T* tile, std::int64_t stride, std::int64_t n, const Others<T>& others, const T* bar, double* sum,
+                 double* slope);
+  // As gradient, with sigmoid(logit) for the exponential; top is not looked at.
+  void (*binary_gradient)(T* tile, std::int64_t stride, std::int64_t n, const Others<T>& others, const T* bar,
+                          const T* top, const T* factor);
   // out[b][r] = tile[r][b] * factor[r]; columns as rows, r < n contiguous.
   void (*turn)(const T* tile, std::int64_t stride, std::int64_t n, std::int64_t columns, const T* factor, T* out,
                std::int64_t out_stride);

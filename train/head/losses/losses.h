@@ -10,5 +10,7 @@ extern const LossEntry kAdaface;                                    // adaface.c
 extern const LossEntry kMagface;                                    // magface.cpp
 extern const LossEntry kCurricularface;                             // curricularface.cpp
 extern const LossEntry kElasticArcface, kElasticCosface;            // elasticface.cpp
+extern const LossEntry kUniface;                                    // uniface.cpp
+extern const LossEntry kSphereface2;                                // sphereface2.cpp
 
 }  // namespace likeness::train
