@@ -40,6 +40,11 @@ function(likeness_isa_sources result folder)
     set_source_files_properties(${folder}/loops_avx512.cpp PROPERTIES
       COMPILE_OPTIONS "${avx2};-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512")
     set_source_files_properties(${folder}/kernels.cpp PROPERTIES COMPILE_DEFINITIONS LIKENESS_X86)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/loops_avx512bf16.cpp)
+      list(APPEND sources ${folder}/loops_avx512bf16.cpp)
+      set_source_files_properties(${folder}/loops_avx512bf16.cpp PROPERTIES
+        COMPILE_OPTIONS "${avx2};-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512bf16")
+    endif()
   endif()
   # Without the precompiled torch header: nothing of the standard library may be compiled with a newer instruction set.
   set_source_files_properties(${sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)

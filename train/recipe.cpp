@@ -85,6 +85,7 @@ void read_head(Config& config, Recipe& r) {
   r.sample_rate = config.get_double("head.sample_rate", 1, 0, 1);
   r.sparse = config.get_choice("head.update", "dense", {"dense", "sparse"}) == "sparse";
   r.head_keep_bytes = config.get_int("head.keep_megabytes", 1024, 0) << 20;
+  r.head_precision = config.get_choice("head.precision", "f32", {"bf16", "f32"});
   r.cap_reported_loss = config.get_choice("head.report", "exact", {"exact", "insightface"}) == "insightface";
   if (r.cap_reported_loss && loss_entry(r.loss.name).reduction == Reduction::kBinary)
     config.fail("head.report", "exact with " + r.loss.name + ": the cap is that of a softmax", "insightface");
@@ -195,7 +196,7 @@ std::map<std::string, std::string> Recipe::settings() const {
   put("head.loss", loss.name), put("head.init_std", head_std);
   for (const auto& [key, value] : loss.values) put("head." + key, value);
   put("head.sub_centers", sub_centers), put("head.sample_rate", sample_rate), put("head.sparse", sparse);
-  put("head.keep_bytes", head_keep_bytes);
+  put("head.keep_bytes", head_keep_bytes), put("head.precision", head_precision);
   put("optimizer.kind", static_cast<int>(optimizer.kind)), put("optimizer.rate", rate);
   put("optimizer.momentum", optimizer.momentum), put("optimizer.nesterov", optimizer.nesterov);
   put("optimizer.beta1", optimizer.beta1), put("optimizer.beta2", optimizer.beta2),

@@ -42,6 +42,7 @@ struct Recipe {
   double sample_rate = 1;
   bool sparse = false;
   std::int64_t head_keep_bytes = std::int64_t{1} << 30;
+  std::string head_precision = "f32";  // f32, bf16: of the products' operands
   bool cap_reported_loss = false;
 
   double epochs = 5;        // ignored where steps is given

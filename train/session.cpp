@@ -113,6 +113,7 @@ void Session::begin(bool restored) {
                                                          .sample_rate = recipe_.sample_rate,
                                                          .sparse = recipe_.sparse,
                                                          .keep_bytes = recipe_.head_keep_bytes,
+                                                         .bf16 = recipe_.head_precision == "bf16",
                                                          .cap_reported_loss = recipe_.cap_reported_loss,
                                                          .init_std = recipe_.head_std,
                                                          .seed = recipe_.seed},

@@ -277,6 +277,39 @@ TEST(Head, TheDevicesPassesEqualTheVectorisedOnes) {
         }
 }
 
+// bf16 tiles against torch's products of operands rounded by torch: as near as f32 sums in another order allow, where a
+// gradient that falls on the other side of a rounding step is rare; both clearly off the f32 pass.
+TEST(Head, TilesOfBf16AreProductsOfRoundedOperands) {
+  const std::int64_t classes = 2003, dimension = 72, batch = 37;
+  const at::Tensor e = at::cos(at::arange(batch * dimension, at::kFloat) * .9).reshape({batch, dimension});
+  const at::Tensor unit = e / e.norm(2, {1}, true), own = at::sin(at::arange(batch, at::kDouble)) * .1;
+  const RowRule rule{.rate = .1};
+  for (std::int64_t centres : {1, 3})
+    for (std::int64_t keep : {0, 1 << 30}) {
+      TileBatch b{.unit = unit};
+      b.others.scale = 16;
+      b.own = {{.place = 2, .sample = 4}, {.place = 2, .sample = 7}, {.place = 1999, .sample = 0}};
+      b.centre = at::tensor({centres - 1, std::int64_t{0}, centres - 1}, at::kLong);
+      std::vector<at::Tensor> ends[3];
+      for (int which : {0, 1, 2}) {
+        const TileOptions o{.sub_centers = centres, .keep_bytes = keep, .bf16 = which != 2};
+        const auto tiles = which == 1 ? torch_tiles(o, 50) : cpu_tiles(at::kFloat, o);
+        at::Tensor w = at::sin(at::arange(classes * centres * dimension, at::kFloat) * 1.7).reshape({-1, dimension});
+        const at::Tensor start = w.clone();
+        RowSink sink{.rule = &rule};
+        sink.state = {at::zeros_like(w)};
+        const OtherSums sums = tiles->forward(w, b);
+        const at::Tensor g = tiles->backward(w, b, sums.top, 1 / sums.sum, own, sink);
+        ends[which] = {sums.top.to(at::kDouble) + sums.sum.log(), g, w - start};
+      }
+      const auto distance = [&](int a, int z, std::size_t i) {
+        return ((ends[a][i] - ends[z][i]).norm() / ends[z][i].norm()).item<double>();
+      };
+      for (std::size_t i : {0, 1, 2}) EXPECT_LT(distance(0, 1, i), 3e-4) << i << " " << centres;
+      for (std::size_t i : {1, 2}) EXPECT_GT(distance(0, 2, i), 1e-3) << i << " " << centres;
+    }
+}
+
 TEST(Head, RowsStepAsTorchsOptimizersDo) {
   const at::Tensor labels = labels_of(heads().at("regular.labels")), e = smooth_embeddings();
   for (const bool nesterov : {false, true}) {

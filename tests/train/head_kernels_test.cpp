@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -242,6 +243,73 @@ TEST_P(EveryIsa, RowsStep) {
         }
       }
   });
+}
+
+// What bf16 holds: the nearest of its numbers, of two as near the one with an even last bit.
+float bf16(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+void expect_bf16_products(const Bf16Kernels& k, std::int64_t lanes) {
+  for (std::int64_t n : {1, 5, 8, 13})
+    for (std::int64_t depth : {1, 2, 3, 127, 300, 1101})
+      for (bool add : {false, true}) {
+        const std::int64_t width = 2 * lanes - 3, stride = depth + 3, out_stride = 2 * lanes + 1;
+        const auto rows = wave<float>(n * stride, .7), columns = wave<float>(depth * (width + 1), 1.1);
+        std::vector<float> formed(rows.size(), 9), panels(static_cast<std::size_t>(2 * lanes * (depth + 1)), 9);
+        auto out = wave<float>(n * out_stride, .2);
+        const auto before = out;
+        k.round(rows.data(), stride, n, depth, formed.data(), stride);
+        auto in_place = rows;
+        k.round(in_place.data(), stride, n, depth, in_place.data(), stride);
+        k.pack(columns.data(), width + 1, depth, width, panels.data());
+        k.products(formed.data(), stride, n, depth, panels.data(), 2, out.data(), out_stride, add);
+        auto again = before;
+        k.products(in_place.data(), stride, n, depth, panels.data(), 2, again.data(), out_stride, add);
+        EXPECT_EQ(again, out);
+        for (std::int64_t r = 0; r < n; ++r)
+          for (std::int64_t c = 0; c < out_stride; ++c) {
+            const auto at = static_cast<std::size_t>(r * out_stride + c);
+            if (c == out_stride - 1) {
+              EXPECT_EQ(out[at], before[at]);
+              continue;
+            }
+            double want = add ? before[at] : 0, size = 1;
+            for (std::int64_t d = 0; d < depth && c < width; ++d) {
+              const double product = static_cast<double>(bf16(rows[static_cast<std::size_t>(r * stride + d)])) *
+                                     bf16(columns[static_cast<std::size_t>(d * (width + 1) + c)]);
+              want += product, size += std::abs(product);
+            }
+            ASSERT_NEAR(out[at], want, 2e-6 * size) << n << " " << depth << " " << r << " " << c;
+          }
+      }
+}
+
+TEST_P(EveryIsa, ProductsOfBf16) {
+  const Kernels& k = kernels(GetParam());
+  expect_bf16_products(k.bf16, k.f32.lanes);
+  // Ties go to even, and what is not finite stays so.
+  std::vector<float> x = {1.00390625f, 1.01171875f, -1.00390625f, 0, INFINITY, -INFINITY, NAN, 3.4e38f, 1e-40f};
+  k.bf16.round(x.data(), 9, 1, 9, x.data(), 9);
+  EXPECT_EQ(x[0], 1.0f);
+  EXPECT_EQ(x[1], 1.015625f);
+  EXPECT_EQ(x[2], -1.0f);
+  EXPECT_EQ(x[3], 0.0f);
+  EXPECT_EQ(x[4], INFINITY);
+  EXPECT_EQ(x[5], -INFINITY);
+  EXPECT_TRUE(std::isnan(x[6]));
+  EXPECT_TRUE(std::isinf(x[7])) << "beyond bf16's largest number";
+  EXPECT_EQ(x[8], bf16(1e-40f));
+}
+
+TEST(HardwareBf16, Products) {
+  const Bf16Kernels* k = hardware_bf16();
+  if (!k) GTEST_SKIP() << "skipped: this CPU lacks AVX-512 BF16";
+  expect_bf16_products(*k, kernels(Isa::kAvx512).f32.lanes);
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::Values(Isa::kBaseline, Isa::kAvx2, Isa::kAvx512),

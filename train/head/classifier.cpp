@@ -34,6 +34,10 @@ at::Tensor initial_centres(const ClassifierOptions& o, const ClassRange& range, 
   return weight;
 }
 
+TileOptions tile_options(const ClassifierOptions& o) {
+  return {.sub_centers = o.sub_centers, .keep_bytes = o.keep_bytes, .bf16 = o.bf16};
+}
+
 at::Tensor mask_of(const std::vector<std::int64_t>& labels) {
   at::Tensor known = at::empty({static_cast<std::int64_t>(labels.size())}, at::kBool);
   for (std::size_t b = 0; b < labels.size(); ++b) known.mutable_data_ptr<bool>()[b] = labels[b] >= 0;
@@ -56,7 +60,7 @@ Classifier::Classifier(const ClassifierOptions& options, at::ScalarType type, Gr
       range_(class_range(options.classes, group_->rank(), group_->size())),
       loss_(loss_entry(options.loss.name).make(options.loss)),
       reduction_(loss_entry(options.loss.name).reduction),
-      tiles_(cpu_tiles(type, {.sub_centers = options.sub_centers, .keep_bytes = options.keep_bytes})) {
+      tiles_(cpu_tiles(type, tile_options(options))) {
   if (filter_conflicts(options.loss))
     fail_usage({.what = "this loss has a rule of its own for the other classes",
                 .where = "head.filter",
@@ -86,7 +90,7 @@ HeadGradient Classifier::zero_gradient() const {
 
 void Classifier::to(at::Device device) {
   if (device == weight_.device()) return;
-  const TileOptions tiles{.sub_centers = options_.sub_centers, .keep_bytes = options_.keep_bytes};
+  const TileOptions tiles = tile_options(options_);
   tiles_ = device.is_cpu() ? cpu_tiles(weight_.scalar_type(), tiles) : torch_tiles(tiles);
   weight_ = weight_.to(device);
   for (at::Tensor& b : buffers_) b = b.to(device);

@@ -24,6 +24,7 @@ struct ClassifierOptions {
   bool sparse = false;  // true: centres that take no part do not move (PartialFC v1); false: decay and momentum
                         // move them (v2, arcface_torch now)
   std::int64_t keep_bytes = std::int64_t{1} << 30;  // cosines are computed twice where B x C needs more than this
+  bool bf16 = false;               // tiles multiply operands rounded to bf16; centres, buffers and sums stay in f32
   bool cap_reported_loss = false;  // a sample counts at most 69.08 in the reported mean: arcface_torch's 1e-30 floor
   double init_std = 0.01;  // centres start as N(0, init_std): only their direction enters the loss, but a small norm
                            // turns faster

@@ -69,6 +69,7 @@ class Tiles {
 struct TileOptions {
   std::int64_t sub_centers = 1;                     // K centres per class; rows of the weight are class-major
   std::int64_t keep_bytes = std::int64_t{1} << 30;  // cosines of pass 1 are kept where they need no more than this
+  bool bf16 = false;  // operands of the products are rounded to bf16, sums stay in f32; for f32 tensors only
 };
 
 // For tensors of this type on the CPU: vectorised (kernel/kernels.h), all threads of torch, the same result for the

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "train/head/kernel/kernels.h"
+#include "train/head/tile_products.h"
 #include "train/head/tiles.h"
 
 namespace likeness::train {
@@ -13,15 +14,12 @@ namespace {
 
 constexpr std::int64_t kTileBytes = 192 << 10;  // a tile's centres: with the embeddings they fill a second-level cache
 
-std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
-
 // Memory of one thread, kept from step to step.
 template <class T>
 struct Workspace {
-  std::vector<T> rows;             // [tile, D] centres of chosen classes, side by side
-  std::vector<T> cosines;          // [tile, Bp] where they are not kept
-  std::vector<T> turned;           // [B, tile] gradient by cosine, times the inverse norms
-  std::vector<T> panels;           // the tile's centres as panels
+  std::vector<T> rows;     // [tile, D] centres of chosen classes, side by side
+  std::vector<T> cosines;  // [tile, Bp] where they are not kept
+  ProductScratch<T> products;
   std::vector<T> gradient;         // [tile, Dp]
   std::vector<T> unit;             // [B, Dp] this thread's share of the embeddings' gradient
   std::vector<T> top;              // [Bp]
@@ -31,8 +29,7 @@ struct Workspace {
 template <class T>
 class CpuTiles : public Tiles {
  public:
-  explicit CpuTiles(const TileOptions& options)
-      : options_(options), k_(kernel::head_kernels<T>(kernel::kernels())), lanes_(k_.lanes) {}
+  explicit CpuTiles(const TileOptions& options) : options_(options), products_(options.bf16), k_(products_.kernels()) {}
 
   OtherSums forward(const at::Tensor& weight, const TileBatch& batch) override {
     begin(weight, batch);
@@ -40,7 +37,7 @@ class CpuTiles : public Tiles {
       const T* rows = rows_of(tile, w, weight);
       k_.inverse_norms(rows, dim_, tile.rows, dim_, inverse_.data() + tile.row);
       T* cosines = cosines_of(tile, w);
-      fill_cosines(tile, rows, cosines);
+      fill_cosines(tile, rows, cosines, w);
       if (binary())
         k_.binary(cosines, padded_, tile.rows, others_, bar(), w.sum.data(), w.slope.data());
       else
@@ -59,18 +56,15 @@ class CpuTiles : public Tiles {
     each_tile([&](const Tile& tile, Workspace<T>& w) {
       const T* rows = rows_of(tile, w, weight);
       T* g = cosines_of(tile, w);
-      if (!keep_) fill_cosines(tile, rows, g);
+      if (!keep_) fill_cosines(tile, rows, g, w);
       gradient(g, padded_, tile.rows, others_, bar(), top_.data(), factor_.data());
       for (std::size_t i = tile.own_begin; i < tile.own_end; ++i) {
         const std::int64_t centre = batch.centre.const_data_ptr<std::int64_t>()[i];
         g[((own_[i].place - tile.place) * centres_ + centre) * padded_ + own_[i].sample] =
             T(own_gradient[own_[i].sample]);
       }
-      k_.turn(g, padded_, tile.rows, batch_, inverse_.data() + tile.row, w.turned.data(), tile_rows_);
-      k_.pack(rows, dim_, tile.rows, dim_, w.panels.data());
-      k_.products(w.turned.data(), tile_rows_, batch_, tile.rows, w.panels.data(), wide_ / lanes_, w.unit.data(), wide_,
-                  true);
-      k_.products(g, padded_, tile.rows, batch_, across_.data(), wide_ / lanes_, w.gradient.data(), wide_, false);
+      products_.by_embeddings(g, inverse_.data() + tile.row, rows, tile.rows, w.unit.data(), w.products);
+      products_.by_centres(g, tile.rows, w.gradient.data());
       for (std::int64_t r = 0; r < tile.rows; ++r) {
         k_.back_through_norm(w.gradient.data() + r * wide_, rows + r * dim_, inverse_[tile.row + r], dim_);
         finish_row(weight, sink, row_index(tile, r), w.gradient.data() + r * wide_);
@@ -90,7 +84,6 @@ class CpuTiles : public Tiles {
     LIKENESS_ASSERT(weight.is_contiguous() && weight.size(0) % options_.sub_centers == 0 &&
                     batch.unit.is_contiguous() && batch.unit.size(1) == weight.size(1));
     batch_ = batch.unit.size(0), dim_ = weight.size(1), centres_ = options_.sub_centers;
-    padded_ = round_up(batch_, lanes_), wide_ = round_up(dim_, lanes_);
     all_classes_ = weight.size(0) / centres_;
     classes_ = batch.classes;
     count_ = classes_ ? static_cast<std::int64_t>(classes_->size()) : all_classes_;
@@ -101,23 +94,19 @@ class CpuTiles : public Tiles {
         std::max<std::int64_t>(1, std::max(fitting - fitting % k_.group, std::int64_t{k_.group}) / centres_);
     tile_rows_ = tile_classes_ * centres_;
 
+    products_.begin(batch.unit.const_data_ptr<T>(), batch_, dim_, tile_rows_);
+    padded_ = products_.padded(), wide_ = products_.wide();
     keep_ = count_ * centres_ * padded_ * static_cast<std::int64_t>(sizeof(T)) <= options_.keep_bytes;
     if (keep_) grow(&kept_, count_ * centres_ * padded_);
     grow(&inverse_, count_ * centres_);
-    const T* unit = batch.unit.const_data_ptr<T>();
-    grow(&across_, wide_ * batch_), grow(&down_, padded_ * dim_);
-    k_.pack(unit, dim_, batch_, dim_, across_.data());
-    for (std::int64_t b = 0; b < padded_; ++b) {  // panels of samples: [padded_ / lanes][D][lanes]
-      T* to = down_.data() + b / lanes_ * lanes_ * dim_ + b % lanes_;
-      for (std::int64_t d = 0; d < dim_; ++d) to[d * lanes_] = b < batch_ ? unit[b * dim_ + d] : T(0);
-    }
     if (batch.others.kind == OthersKind::kCurriculum) copy_padded(batch.bar, &bar_);
 
     workspaces_.resize(static_cast<std::size_t>(at::get_num_threads()));
     for (Workspace<T>& w : workspaces_) {
       if (classes_) grow(&w.rows, tile_rows_ * dim_);
       if (!keep_) grow(&w.cosines, tile_rows_ * padded_);
-      grow(&w.turned, batch_ * tile_rows_), grow(&w.panels, tile_rows_ * wide_), grow(&w.gradient, tile_rows_ * wide_);
+      products_.begin(&w.products);
+      grow(&w.gradient, tile_rows_ * wide_);
       w.unit.assign(static_cast<std::size_t>(batch_ * wide_), T(0));
       w.top.assign(static_cast<std::size_t>(padded_), -std::numeric_limits<T>::infinity());
       w.sum.assign(static_cast<std::size_t>(padded_), 0.0);
@@ -125,9 +114,6 @@ class CpuTiles : public Tiles {
     }
   }
 
-  static void grow(std::vector<T>* memory, std::int64_t size) {
-    if (memory->size() < static_cast<std::size_t>(size)) memory->resize(static_cast<std::size_t>(size));
-  }
   void copy_padded(const at::Tensor& from, std::vector<T>* to) const {
     const at::Tensor values = from.to(at::kDouble).contiguous();
     const double* v = values.const_data_ptr<double>();
@@ -175,8 +161,8 @@ class CpuTiles : public Tiles {
     return keep_ ? kept_.data() + tile.row * padded_ : w.cosines.data();
   }
 
-  void fill_cosines(const Tile& tile, const T* rows, T* cosines) const {
-    k_.products(rows, dim_, tile.rows, dim_, down_.data(), padded_ / lanes_, cosines, padded_, false);
+  void fill_cosines(const Tile& tile, const T* rows, T* cosines, Workspace<T>& w) const {
+    products_.cosines(rows, tile.rows, cosines, w.products);
     k_.scale_rows(cosines, padded_, tile.rows, inverse_.data() + tile.row);
     if (centres_ > 1) keep_nearest(tile.rows, cosines);
     for (std::size_t i = tile.own_begin; i < tile.own_end; ++i)
@@ -271,14 +257,15 @@ class CpuTiles : public Tiles {
   }
 
   TileOptions options_;
+  TileProducts<T> products_;
   const kernel::HeadKernels<T>& k_;
-  std::int64_t lanes_, batch_ = 0, padded_ = 0, dim_ = 0, wide_ = 0, centres_ = 1, count_ = 0, all_classes_ = 0;
+  std::int64_t batch_ = 0, padded_ = 0, dim_ = 0, wide_ = 0, centres_ = 1, count_ = 0, all_classes_ = 0;
   std::int64_t tile_classes_ = 0, tile_rows_ = 0;
   bool keep_ = true;
   const std::vector<std::int64_t>* classes_ = nullptr;
   std::vector<OwnClass> own_;
   Others<T> others_;
-  std::vector<T> kept_, inverse_, across_, down_, bar_, top_, factor_;
+  std::vector<T> kept_, inverse_, bar_, top_, factor_;
   std::vector<Workspace<T>> workspaces_;
 };
 

@@ -49,8 +49,11 @@ class TorchTiles : public Tiles {
         g.index_put_({tile.own_rows + tile.own_centre, tile.own_samples},
                      own_gradient.index_select(0, tile.own_samples));
       const at::Tensor direction = tile.rows / tile.norm;
-      unit.addmm_(g.t(), direction);
-      at::Tensor gradient = at::mm(g, batch.unit);
+      if (options_.bf16)
+        unit += product((g / tile.norm).t(), tile.rows);
+      else
+        unit.addmm_(g.t(), direction);
+      at::Tensor gradient = product(g, batch.unit);
       gradient = (gradient - direction * (gradient * direction).sum(1, true)) / tile.norm;
       if (sink.gradient.defined()) add_rows(sink.gradient, tile, gradient);
       if (sink.rule) step_rows(weight, sink, tile, gradient);
@@ -108,8 +111,16 @@ class TorchTiles : public Tiles {
     return tile;
   }
 
+  // Sums in f32. A GPU multiplies bf16 as it is; elsewhere rounding and multiplying in f32 gives the same.
+  at::Tensor product(const at::Tensor& a, const at::Tensor& b) const {
+    if (!options_.bf16) return at::mm(a, b);
+    const at::Tensor short_a = a.to(at::kBFloat16), short_b = b.to(at::kBFloat16);
+    if (a.is_cuda()) return at::mm(short_a, short_b, at::kFloat);
+    return at::mm(short_a.to(at::kFloat), short_b.to(at::kFloat));
+  }
+
   at::Tensor cosines_of(const Tile& tile, const TileBatch& batch) const {
-    at::Tensor c = at::mm(tile.rows, batch.unit.t()) / tile.norm;
+    at::Tensor c = product(tile.rows, batch.unit.t()) / tile.norm;
     const std::int64_t centres = options_.sub_centers;
     if (centres > 1) {
       const at::Tensor by_class = c.view({-1, centres, batch_});

@@ -60,9 +60,23 @@ struct HeadKernels {
   void (*adam)(T* w, T* first, T* second, const T* g, std::int64_t width, const RowRule& rule);
 };
 
+// Products whose operands are rounded to bf16 (to nearest, ties to even) and whose sums are in f32. Operands have the
+// set's own form, which only its own functions read and which fits where the f32 numbers would be; panels of an odd
+// number of rows may need one row more. Arguments as above.
+struct Bf16Kernels {
+  // rows [n, width] -> a form of them, row r at to + r * to_stride; may be in place.
+  void (*round)(const float* rows, std::int64_t stride, std::int64_t n, std::int64_t width, float* to,
+                std::int64_t to_stride);
+  void (*pack)(const float* rows, std::int64_t stride, std::int64_t n, std::int64_t width, float* panels);
+  // Of rows that round() made and panels that pack() made.
+  void (*products)(const float* rows, std::int64_t stride, std::int64_t n, std::int64_t depth, const float* panels,
+                   std::int64_t panel_count, float* out, std::int64_t out_stride, bool add);
+};
+
 struct Kernels {
   HeadKernels<float> f32;
   HeadKernels<double> f64;
+  Bf16Kernels bf16;  // by f32 arithmetic: the same values, no faster
 };
 
 template <class T>
@@ -73,7 +87,9 @@ const HeadKernels<T>& head_kernels(const Kernels& k) {
     return k.f32;
 }
 
-const Kernels& kernels(Isa isa);  // for tests; only where supported
-const Kernels& kernels();         // the fastest that this CPU supports
+const Kernels& kernels(Isa isa);     // for tests; only where supported
+const Kernels& kernels();            // the fastest that this CPU supports
+const Bf16Kernels* hardware_bf16();  // null where this CPU has no instructions for it
+const Bf16Kernels& bf16_kernels();   // those, or those of kernels(); panels are as wide as kernels().f32's
 
 }  // namespace likeness::train::kernel
