@@ -65,6 +65,40 @@ Sampler::Sampler(std::int64_t pictures, SamplerOptions options) : n_(pictures), 
     fail_usage({"fewer pictures than one batch", "sampler",
                 std::to_string(o.batch) + " pictures for each of " + std::to_string(o.world) + " ranks",
                 std::to_string(n_), "take a smaller batch, or keep incomplete batches"});
+  if (o.identities) check_identities();
+}
+
+void Sampler::check_identities() const {
+  const auto& o = options_;
+  const auto refuse = [](const char* what, const std::string& expected, const std::string& got) {
+    fail_usage({what, "sampler", expected, got, ""});
+  };
+  if (!o.shuffle) refuse("identities are drawn in random order only", "shuffle", "stored order");
+  if (o.per_identity < 2)
+    refuse("too few pictures of an identity in a batch", "2 or more", std::to_string(o.per_identity));
+  if (o.batch * o.world % o.per_identity != 0)
+    refuse("a batch of all ranks does not hold whole identities",
+           "a multiple of " + std::to_string(o.per_identity) + " pictures", std::to_string(o.batch * o.world));
+  if (o.identities->identities() < identity_slots())
+    refuse("fewer identities with two pictures than a batch needs", std::to_string(identity_slots()) + " or more",
+           std::to_string(o.identities->identities()));
+}
+
+// Slot s of the epoch is an identity, of which the positions s * per_identity … hold pictures. The identities pass by
+// in rounds, each in an order of its own and cut to whole batches, so that no batch holds one twice.
+std::int64_t Sampler::at_identity(std::int64_t epoch, std::int64_t position) const {
+  const auto& o = options_;
+  const std::int64_t count = o.identities->identities(), round_slots = count / identity_slots() * identity_slots();
+  const std::int64_t slot = position / o.per_identity, round = slot / round_slots;
+  const auto key = static_cast<std::uint64_t>(epoch);
+  Rng by_round(o.seed, Purpose::kSample, key, static_cast<std::uint64_t>(round));
+  const auto who = static_cast<std::int64_t>(permute(static_cast<std::uint64_t>(slot % round_slots),
+                                                     static_cast<std::uint64_t>(count), by_round.next_u64(), key));
+  const auto pictures = o.identities->pictures(who);
+  const auto turn = static_cast<std::uint64_t>(round * o.per_identity + position % o.per_identity);
+  const std::uint64_t place =
+      permute(turn % pictures.size(), pictures.size(), o.seed + mix(static_cast<std::uint64_t>(who) + 1), key);
+  return pictures[place];
 }
 
 std::int64_t Sampler::batches_per_epoch() const {
@@ -81,6 +115,7 @@ std::int64_t Sampler::batch_size(std::int64_t batch) const {
 std::int64_t Sampler::at(std::int64_t epoch, std::int64_t batch, std::int64_t b) const {
   LIKENESS_ASSERT(0 <= b && b < batch_size(batch) && batch < batches_per_epoch());
   const std::int64_t position = (batch * options_.batch + b) * options_.world + options_.rank;
+  if (options_.identities) return at_identity(epoch, position);
   if (!options_.shuffle) return position;
   return static_cast<std::int64_t>(permute(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(n_),
                                            options_.seed, static_cast<std::uint64_t>(epoch)));

@@ -10,6 +10,21 @@ namespace likeness::train {
 
 namespace fs = std::filesystem;
 
+ClassifierOptions head_options(const Recipe& r, std::int64_t classes) {
+  return {.classes = classes,
+          .dimension = r.backbone.embedding,
+          .loss = r.loss,
+          .sub_centers = r.sub_centers,
+          .sample_rate = r.sample_rate,
+          .sparse = r.sparse,
+          .keep_bytes = r.head_keep_bytes,
+          .bf16 = r.head_precision == "bf16",
+          .triplet = {.weight = r.triplet_weight, .margin = r.triplet_margin},
+          .cap_reported_loss = r.cap_reported_loss,
+          .init_std = r.head_std,
+          .seed = r.seed};
+}
+
 void load_rows(const model::Weights& weights, const std::string& name, const Classifier& head, at::Tensor target,
                const std::string& where) {
   at::NoGradGuard no_grad;

@@ -1,4 +1,4 @@
-// Class centres from a file: where a head starts, and what a checkpoint brings back.
+// Where a head starts: from a recipe, or with class centres from a file, and what a checkpoint brings back.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,12 @@
 
 #include "model/graph/weights.h"
 #include "train/head/classifier.h"
+#include "train/recipe.h"
 
 namespace likeness::train {
+
+// The head that a recipe asks for.
+ClassifierOptions head_options(const Recipe& recipe, std::int64_t classes);
 
 // Fills `target`, this rank's rows of the class-sharded tensor `name`, whatever number of ranks wrote `weights`. kData
 // naming `where` when rows are missing or have another width.

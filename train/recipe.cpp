@@ -155,6 +155,15 @@ Recipe read_recipe(Config& config) {
   r.rank_compression = config.get_choice("ranks.compression", "none", {"bf16", "none"});
   r.rank_timeout = config.get_double("ranks.timeout", 300, 1, 1e6);
   r.flip = config.get_double("flip", 0.5, 0, 1);
+  r.per_identity = config.get_int("sampler.pictures_per_identity", 0, 0, 1 << 20);
+  if (r.per_identity == 1)
+    config.fail("sampler.pictures_per_identity", "0, every picture once an epoch, or 2 and more", "1");
+  r.triplet_weight = config.get_double("triplet.weight", 0, 0, 1e6);
+  r.triplet_margin = config.get_double("triplet.margin", 0.3, 0, 4);
+  if (r.triplet_weight > 0 && r.per_identity == 0)
+    config.fail("triplet.weight",
+                "0, or sampler.pictures_per_identity 2 or more: a triplet needs two pictures of one identity",
+                text(r.triplet_weight));
   r.precision = config.get_choice("precision", "f32", {"bf16", "f32"});
   read_optimizer(config, r);
 
@@ -186,7 +195,8 @@ std::map<std::string, std::string> Recipe::settings() const {
   std::map<std::string, std::string> s;
   const auto put = [&s](const std::string& key, const auto& value) { s[key] = text(value); };
   put("seed", seed), put("batch of all ranks", batch * ranks), put("accumulate", accumulate),
-      put("ranks.compression", rank_compression), put("flip", flip), put("precision", precision);
+      put("ranks.compression", rank_compression), put("flip", flip), put("sampler.pictures_per_identity", per_identity),
+      put("triplet.weight", triplet_weight), put("triplet.margin", triplet_margin), put("precision", precision);
   put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding),
       put("backbone.dropout", backbone.dropout);
   put("input", backbone.input);

@@ -53,6 +53,8 @@ struct Recipe {
   std::string rank_compression = "none";  // none, bf16: of the gradients sent between ranks
   double rank_timeout = 300;              // seconds until a rank that does not answer is given up
   double flip = 0.5;
+  std::int64_t per_identity = 0;  // pictures of an identity in a batch; 0: every picture once an epoch
+  double triplet_weight = 0, triplet_margin = 0.3;
   std::string precision = "f32";  // f32, bf16
 
   OptimizerOptions optimizer;

@@ -106,18 +106,7 @@ void Session::begin(bool restored) {
   model_ = std::make_unique<model::TorchModel>(
       graph, start_ ? start_->weights : model::initial_weights(graph, recipe_.seed), at::kFloat);
   if (recipe_.precision == "bf16") model_->set_bf16(true);
-  head_ = std::make_unique<Classifier>(ClassifierOptions{.classes = source_->identities(),
-                                                         .dimension = recipe_.backbone.embedding,
-                                                         .loss = recipe_.loss,
-                                                         .sub_centers = recipe_.sub_centers,
-                                                         .sample_rate = recipe_.sample_rate,
-                                                         .sparse = recipe_.sparse,
-                                                         .keep_bytes = recipe_.head_keep_bytes,
-                                                         .bf16 = recipe_.head_precision == "bf16",
-                                                         .cap_reported_loss = recipe_.cap_reported_loss,
-                                                         .init_std = recipe_.head_std,
-                                                         .seed = recipe_.seed},
-                                       at::kFloat, group_.get());
+  head_ = std::make_unique<Classifier>(head_options(recipe_, source_->identities()), at::kFloat, group_.get());
   if (!restored && !recipe_.head_init.empty()) start_head(*head_, recipe_.head_init);
   model_->to(device_);
   head_->to(device_);
@@ -248,18 +237,8 @@ TrainOutcome Session::run() {
   open_folder(request_.start);
   group_->barrier();  // the folder is there
 
-  data::LoaderOptions options{.geometry = contract_.geometry,
-                              .sampler = {.seed = recipe_.seed,
-                                          .rank = group_->rank(),
-                                          .world = group_->size(),
-                                          .batch = recipe_.batch,
-                                          .shuffle = true,
-                                          .drop_last = true},
-                              .workers = recipe_.workers,
-                              .prefetch = 4,
-                              .flip = recipe_.flip,
-                              .on_bad = recipe_.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
-                              .allocate = {}};
+  const data::LoaderOptions options =
+      loader_options(recipe_, *source_, contract_.geometry, group_->rank(), group_->size());
   const std::string trace = group_->rank() == 0 ? "trace.json" : "trace-" + std::to_string(group_->rank()) + ".json";
   StepProfile profile(request_.profile, total - begin, out_ / trace, group_->rank());
   std::int64_t bad = 0;

@@ -15,6 +15,25 @@ TrainingSet open_training_set(const std::string& data, const std::string& exclud
   return set;
 }
 
+data::LoaderOptions loader_options(const Recipe& recipe, const data::FaceSource& source, const FaceGeometry& geometry,
+                                   int rank, int world) {
+  const auto identities = recipe.per_identity > 0 ? std::make_shared<const data::IdentityIndex>(source) : nullptr;
+  return {.geometry = geometry,
+          .sampler = {.seed = recipe.seed,
+                      .rank = rank,
+                      .world = world,
+                      .batch = recipe.batch,
+                      .shuffle = true,
+                      .drop_last = true,
+                      .identities = identities,
+                      .per_identity = recipe.per_identity},
+          .workers = recipe.workers,
+          .prefetch = 4,
+          .flip = recipe.flip,
+          .on_bad = recipe.skip_bad ? data::OnBad::kSkip : data::OnBad::kFail,
+          .allocate = {}};
+}
+
 void check_training_set(const data::FaceSource& source, std::int64_t batch) {
   const std::string where = source.path().string();
   const std::int64_t pictures = source.size(), classes = source.identities();

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "data/face_source.h"
+#include "data/loader.h"
+#include "train/recipe.h"
 
 namespace likeness::train {
 
@@ -17,6 +19,10 @@ struct TrainingSet {
 // The set at `data` without the pictures that the list `exclude` names (data/subset.h); "" for all. kData when nothing
 // is left, or the list belongs to another set.
 TrainingSet open_training_set(const std::string& data, const std::string& exclude);
+
+// How the recipe has pictures of `source` drawn and decoded on this rank, in the network's geometry.
+data::LoaderOptions loader_options(const Recipe& recipe, const data::FaceSource& source, const FaceGeometry& geometry,
+                                   int rank, int world);
 
 // Scans every label. kData naming the set, and the record where there is one: no pictures, fewer than two identities, a
 // label outside [0, identities()) (arcface_torch trains on with a frozen loss of 69.08), fewer pictures than one batch.

@@ -196,6 +196,91 @@ TEST(Sampler, KeptLastBatchIsShorter) {
   EXPECT_EQ(last.batch_size(1), 0);
 }
 
+// 40 identities of 1 … 8 pictures: those of one are left out.
+std::vector<std::int64_t> uneven_labels() {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t p = 0; p < 40; ++p)
+    for (std::int64_t k = 0; k <= p % 8; ++k) labels.push_back(p);
+  labels.push_back(-1);
+  labels.push_back(-1);
+  return labels;
+}
+
+TEST(IdentityIndex, ListsThePicturesOfEachWithTwoOrMore) {
+  const std::vector<std::int64_t> labels = {3, -1, 0, 3, 1, 0, -1, 3};
+  const IdentityIndex index(labels);
+  ASSERT_EQ(index.identities(), 2);
+  EXPECT_EQ(std::vector<std::int64_t>(index.pictures(0).begin(), index.pictures(0).end()),
+            (std::vector<std::int64_t>{2, 5}));
+  EXPECT_EQ(std::vector<std::int64_t>(index.pictures(1).begin(), index.pictures(1).end()),
+            (std::vector<std::int64_t>{0, 3, 7}));
+  EXPECT_EQ(IdentityIndex(std::vector<std::int64_t>{}).identities(), 0);
+}
+
+TEST(Sampler, BatchesOfIdentitiesHoldSeveralPicturesOfEach) {
+  const std::vector<std::int64_t> labels = uneven_labels();
+  const auto n = static_cast<std::int64_t>(labels.size());
+  const auto index = std::make_shared<const IdentityIndex>(labels);
+  const Sampler s(n, {.seed = 4, .batch = 16, .identities = index, .per_identity = 4});
+  EXPECT_EQ(s.batches_per_epoch(), n / 16);
+  std::set<std::vector<std::int64_t>> batches;
+  std::map<std::int64_t, int> met;
+  for (std::int64_t epoch = 0; epoch < 30; ++epoch)
+    for (std::int64_t k = 0; k < s.batches_per_epoch(); ++k) {
+      std::map<std::int64_t, std::set<std::int64_t>> pictures;
+      std::vector<std::int64_t> batch;
+      for (std::int64_t b = 0; b < 16; ++b) {
+        const std::int64_t i = s.at(epoch, k, b), label = labels.at(static_cast<std::size_t>(i));
+        batch.push_back(i);
+        pictures[label].insert(i);
+        ++met[i];
+        EXPECT_EQ(label, labels.at(static_cast<std::size_t>(s.at(epoch, k, b / 4 * 4))));
+      }
+      EXPECT_EQ(pictures.size(), 4u);
+      for (const auto& [label, own] : pictures)
+        EXPECT_EQ(own.size(), std::min<std::size_t>(4, static_cast<std::size_t>(label % 8 + 1))) << label;
+      batches.insert(batch);
+    }
+  EXPECT_EQ(batches.size(), static_cast<std::size_t>(30 * s.batches_per_epoch()));  // no two alike
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t label = labels[static_cast<std::size_t>(i)];
+    EXPECT_EQ(met.contains(i), label >= 0 && label % 8 > 0) << i;  // everybody's every picture comes up
+  }
+}
+
+TEST(Sampler, ABatchOfIdentitiesIsTheSameForAnyNumberOfRanks) {
+  const auto index = std::make_shared<const IdentityIndex>(uneven_labels());
+  const Sampler whole(182, {.seed = 5, .batch = 24, .identities = index, .per_identity = 3});
+  for (std::int64_t k = 0; k < whole.batches_per_epoch(); ++k) {
+    std::multiset<std::int64_t> one, many;
+    for (std::int64_t b = 0; b < 24; ++b) one.insert(whole.at(2, k, b));
+    for (int rank = 0; rank < 4; ++rank) {
+      const Sampler part(182,
+                         {.seed = 5, .rank = rank, .world = 4, .batch = 6, .identities = index, .per_identity = 3});
+      for (std::int64_t b = 0; b < 6; ++b) many.insert(part.at(2, k, b));
+    }
+    EXPECT_EQ(one, many);
+  }
+}
+
+TEST(Sampler, IdentitiesThatDoNotFitABatchAreRefused) {
+  const auto index = std::make_shared<const IdentityIndex>(uneven_labels());  // 35 with two pictures
+  const auto refused = [&](SamplerOptions o) {
+    o.identities = index;
+    try {
+      Sampler(182, o);
+    } catch (const Error& e) {
+      return e.kind() == ErrorKind::kUsage;
+    }
+    return false;
+  };
+  EXPECT_FALSE(refused({.batch = 70, .per_identity = 2}));
+  EXPECT_TRUE(refused({.batch = 72, .per_identity = 2}));
+  EXPECT_TRUE(refused({.batch = 16, .per_identity = 3}));
+  EXPECT_TRUE(refused({.batch = 16, .per_identity = 1}));
+  EXPECT_TRUE(refused({.batch = 16, .shuffle = false, .per_identity = 2}));
+}
+
 TEST(Sampler, RefusesWhatCannotWork) {
   const auto kind = [](std::int64_t n, SamplerOptions o) {
     try {

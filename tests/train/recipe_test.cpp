@@ -83,6 +83,10 @@ TEST(Recipe, MarginsReachTheirPlace) {
   EXPECT_EQ(many.sample_rate, .1);
   EXPECT_TRUE(many.sparse);
   EXPECT_TRUE(many.cap_reported_loss);
+  const Recipe binary = parse("{data: x, head: {loss: sphereface2, type: A, t: 4, scale: 40}}");
+  EXPECT_EQ(binary.loss.at("type"), 1);
+  EXPECT_EQ(binary.loss.at("t"), 3);  // its place among 1, 2, …
+  EXPECT_EQ(binary.loss.at("alpha"), .7);
 }
 
 TEST(Recipe, AssignmentsWin) {
@@ -115,6 +119,13 @@ TEST(Recipe, MistakesAreNamed) {
   refuse("{data: x, backbone: {name: init, init: y, embedding: 128}}", "backbone.embedding");
   refuse("{data: x, backbone: {preprocess: mean=0}}", "backbone.preprocess");
   refuse("{data: x, head: {centres: run}}", "head.centres");
+  refuse("{data: x, head: {loss: sphereface2, filter: 0.4}}", "head.filter");
+  refuse("{data: x, head: {loss: sphereface2, t: 6}}", "head.t");
+  refuse("{data: x, head: {loss: uniface, report: insightface}}", "head.report");
+  refuse("{data: x, head: {precision: fp16}}", "head.precision");
+  refuse("{data: x, triplet: {weight: 1}}", "sampler.pictures_per_identity");
+  refuse("{data: x, sampler: {pictures_per_identity: 1}}", "sampler.pictures_per_identity");
+  refuse("{data: x, backbone: {init: y}, head: {init: z, centres: run}}", "head.init");
 }
 
 TEST(Recipe, SettingsTellRunsApart) {

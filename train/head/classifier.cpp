@@ -213,6 +213,9 @@ HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* c
   if (slopes.margined.extra.defined()) losses = losses + slopes.margined.extra;
   const at::Tensor weights = known.to(at::kDouble) / known.sum().clamp_min(1);
   HeadStep result{.loss = at::where(known, losses * weights, 0).sum()};
+  const TripletOptions& t = options_.triplet;
+  const Triplets triplets = t.weight > 0 ? batch_hard(all.unit, all.labels, t.margin) : Triplets{};
+  if (t.weight > 0) result.loss += t.weight * triplets.loss;
   if (device.is_cpu()) result.finite = std::isfinite(result.loss.item<double>());  // on a GPU reading it would wait
   if (!result.finite) return result;
 
@@ -225,6 +228,7 @@ HeadStep Classifier::run(const Gathered& all, const std::vector<std::int64_t>* c
   if (gradient) sink.gradient = gradient->centres;
   at::Tensor unit_gradient = tiles_->backward(weight_, batch, reduced.top, part * reduced.factor, by_cosine, sink);
   group_->all_reduce_sum(unit_gradient);
+  if (t.weight > 0) unit_gradient.add_(triplets.gradient, t.weight * share);  // known to every rank as a whole
   if (bias_.defined()) {
     const at::Tensor by_bias = (part * reduced.by_bias).sum().cpu().view({1});
     if (gradient) gradient->bias += by_bias;

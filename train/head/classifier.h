@@ -12,6 +12,7 @@
 #include "train/head/classes.h"
 #include "train/head/loss.h"
 #include "train/head/tiles.h"
+#include "train/head/triplet.h"
 
 namespace likeness::train {
 
@@ -25,6 +26,7 @@ struct ClassifierOptions {
                         // move them (v2, arcface_torch now)
   std::int64_t keep_bytes = std::int64_t{1} << 30;  // cosines are computed twice where B x C needs more than this
   bool bf16 = false;               // tiles multiply operands rounded to bf16; centres, buffers and sums stay in f32
+  TripletOptions triplet = {};     // beside the loss
   bool cap_reported_loss = false;  // a sample counts at most 69.08 in the reported mean: arcface_torch's 1e-30 floor
   double init_std = 0.01;  // centres start as N(0, init_std): only their direction enters the loss, but a small norm
                            // turns faster
