@@ -116,6 +116,10 @@ class Rehearsal {
       paper_.retain(values[input]);
       saved.push_back(values[input]);
     }
+    if (s.kind == Step::Kind::kRelu) {
+      paper_.retain(values[output]);
+      saved.push_back(values[output]);
+    }
     const Node& node = graph_.nodes[static_cast<std::size_t>(s.node)];
     if (s.kind == Step::Kind::kDropout && node.dropout > 0 && !node.whole)
       saved.push_back(paper_.allocate(elements(s.output) * kF32));  // the mask

@@ -10,6 +10,7 @@
 #include "core/progress.h"
 #include "core/signals.h"
 #include "train/head/classes.h"
+#include "train/head_start.h"
 #include "train/trainer.h"
 
 namespace likeness::train {
@@ -41,16 +42,7 @@ Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job
   const ClassRange range = class_range(job.identities, 0, recipe.ranks);
   model::TorchModel network(graph, model::initial_weights(graph, recipe.seed), at::kFloat);
   if (recipe.precision == "bf16") network.set_bf16(true);
-  Classifier head({.classes = range.count,
-                   .dimension = recipe.backbone.embedding,
-                   .loss = recipe.loss,
-                   .sub_centers = recipe.sub_centers,
-                   .sample_rate = recipe.sample_rate,
-                   .sparse = recipe.sparse,
-                   .keep_bytes = recipe.head_keep_bytes,
-                   .init_std = recipe.head_std,
-                   .seed = recipe.seed},
-                  at::kFloat);
+  Classifier head(head_options(recipe, range.count), at::kFloat);
   network.to(device);
   head.to(device);
   Trainer trainer(network, head, recipe, device);

@@ -4,11 +4,12 @@
 
 #include "core/error.h"
 #include "core/thread_pool.h"
-#include "data/face_source.h"
 #include "model/torch/convolution.h"
 #include "train/device.h"
 #include "train/input_geometry.h"
 #include "train/plan/measure.h"
+#include "train/starting_point.h"
+#include "train/training_set.h"
 
 namespace likeness::train {
 namespace {
@@ -24,9 +25,9 @@ Job size_up(const PlanRequest& request, Recipe& recipe) {
   Job job{.identities = request.identities, .pictures = request.pictures, .bf16_is_native = model::bf16_is_native()};
   int side = recipe.input > 0 ? recipe.input : kFieldSide;
   if (job.identities == 0) {
-    const std::unique_ptr<data::FaceSource> source = data::open_faces(recipe.data);
-    job.identities = source->identities(), job.pictures = source->size();
-    side = input_geometry(recipe, *source).width;
+    const TrainingSet set = open_training_set(recipe.data, recipe.exclude);
+    job.identities = set.source->identities(), job.pictures = set.source->size();
+    side = input_geometry(recipe, *set.source).width;
   }
   const std::int64_t of_a_step = recipe.batch * recipe.ranks;
   if (job.identities < std::max(2, recipe.ranks) || job.pictures < of_a_step)
@@ -46,10 +47,13 @@ Plan plan_run(const PlanRequest& request) {
   Plan plan{.recipe = read_recipe(config), .job = {}, .memory = {}, .sent = {}, .advice = {}};
   plan.recipe.ranks = request.ranks;
   const at::Device device = open_device(request.device);
+  ModelContract contract;
+  const std::optional<StartingPoint> start = starting_point(plan.recipe, &contract);
   plan.job = size_up(request, plan.recipe);
   plan.job.threads = resolve_threads(request.threads);
   at::set_num_threads(plan.job.threads);
-  const model::Graph graph = model::build_backbone(plan.recipe.backbone);
+  const model::Graph graph =
+      plan.recipe.backbone.name == kNetworkOfInit ? start->graph : model::build_backbone(plan.recipe.backbone);
   plan.memory = forecast_memory(plan.recipe, graph, plan.job);
   plan.sent = forecast_communication(plan.recipe, graph, plan.job);
   plan.advice = advise(plan.recipe, graph, plan.job, request.memory);
