@@ -125,13 +125,13 @@ void write_state(const fs::path& folder, const Checkpoint& c, const std::vector<
   write_atomically(folder / "state.json", IfExists::kRefuse, state.dump(2) + "\n");
 }
 
-[[noreturn]] void another_rank_failed(const fs::path& folder) {
+}  // namespace
+
+void fail_for_another_rank(const fs::path& folder) {
   fail_environment({.what = "another rank could not write its part of a checkpoint",
                     .where = folder.string(),
                     .hint = "that rank says why; older checkpoints are sound"});
 }
-
-}  // namespace
 
 void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRanks& ranks) {
   std::exception_ptr failure;
@@ -146,7 +146,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
   const auto meet = [&] {
     if (ranks.all(!failure)) return;
     if (failure) std::rethrow_exception(failure);
-    another_rank_failed(folder);
+    fail_for_another_rank(folder);
   };
   const auto write_own = [&](const fs::path& temporary) {
     if (ranks.rank == 0) {
@@ -161,7 +161,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
   };
   if (ranks.rank != 0) {
     const fs::path temporary = ranks.from_rank_0("");
-    if (temporary.empty()) another_rank_failed(folder);
+    if (temporary.empty()) fail_for_another_rank(folder);
     attempt([&] { write_own(temporary); });
     meet();
     meet();  // the folder has its name

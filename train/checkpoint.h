@@ -55,6 +55,9 @@ struct SavingRanks {
 // are not finite (kData): an older checkpoint is then still the newest. All ranks fail when one does (kEnvironment).
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, const SavingRanks& ranks = {});
 
+// What a rank says when its own part is whole, but another's is not (kEnvironment).
+[[noreturn]] void fail_for_another_rank(const std::filesystem::path& folder);
+
 // kData naming the file that is missing or does not have its digest.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
 

@@ -173,6 +173,7 @@ Recipe read_recipe(Config& config) {
   r.log_every = config.get_int("log_every", 50, 1);
   r.checkpoint_every = config.get_int("checkpoint_every", 0, 0);
   r.keep = config.get_int("keep", 3, 1);
+  r.checkpoint_async = config.get_bool("checkpoint_async", true);
   r.validate = config.get_strings("validate", {});
   r.validate_every = config.get_int("validate_every", 0, 0);
   r.workers = static_cast<int>(config.get_int("workers", 1, 1, 1024));

@@ -75,6 +75,7 @@ struct Recipe {
   std::int64_t log_every = 50;
   std::int64_t checkpoint_every = 0;  // 0: at the end of every epoch
   std::int64_t keep = 3;
+  bool checkpoint_async = true;  // steps go on while a checkpoint is written
   std::vector<std::string> validate;
   std::int64_t validate_every = 0;  // 0: with every checkpoint
   int workers = 1;

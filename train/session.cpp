@@ -57,6 +57,7 @@ class Session {
   const data::FaceSource* source_ = nullptr;  // set_'s
   ModelContract contract_;
   std::unique_ptr<Group> group_;
+  std::unique_ptr<Saver> saver_;
   std::unique_ptr<model::TorchModel> model_;
   std::unique_ptr<Classifier> head_;
   std::unique_ptr<Trainer> trainer_;
@@ -96,6 +97,7 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   }
   // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
   group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
+  saver_ = std::make_unique<Saver>(saving_ranks(*group_), pruning(request.write_checkpoint, out_, recipe_.keep));
   begin(request.start == RunStart::kResume && newest_checkpoint(out_));
 }
 
@@ -133,6 +135,7 @@ void Session::restore(const fs::path& checkpoint) {
 // Back to the newest checkpoint, the next time to the one before it, and at last to the start, at a lower rate. What
 // lies after it belongs to a path that is given up. False when the recipe allows no more of it.
 bool Session::roll_back(int times, const Diverged& why) {
+  saver_->wait();
   if (times > recipe_.guard_rollbacks) return false;
   const std::vector<fs::path> saved = all_checkpoints(out_);
   const double factor = trainer_->progress().rate_factor * recipe_.guard_slower;
@@ -192,15 +195,15 @@ void Session::write_best() {
 }
 
 void Session::save() {
-  Checkpoint c{.progress = trainer_->progress(),
-               .settings = recipe_.settings(),
-               .data_digest = source_->digest(),
-               .model = trained(),
-               .head = {},
-               .optimizer = {}};
+  Checkpoint& c = saver_->buffer();
+  c.progress = trainer_->progress();
+  c.settings = recipe_.settings();
+  c.data_digest = source_->digest();
+  c.model.graph = model_->graph(), c.model.contract = contract_;
+  if (leads()) model_->copy_state(&c.model.weights);  // the only rank that writes it
   trainer_->save(&c.head, &c.optimizer);
-  save_checkpoint(checkpoint_folder(out_, c.progress.step), c, saving_ranks(*group_));
-  if (leads()) prune_checkpoints(out_, recipe_.keep);
+  saver_->start(checkpoint_folder(out_, c.progress.step));
+  if (!recipe_.checkpoint_async) saver_->wait(), c = {};
 }
 
 void Session::train_on(data::Loader& loader, StepProfile& profile) {
@@ -212,6 +215,7 @@ void Session::train_on(data::Loader& loader, StepProfile& profile) {
   hooks.begin = [&profile] { profile.before_step(); };
   hooks.progress = [this, &progress](std::int64_t pictures) {
     progress.add(static_cast<std::uint64_t>(pictures * recipe_.ranks));
+    saver_->between_steps();
   };
   hooks.log = [this, &progress](const LogRow& row) {
     if (folder_) folder_->log(row);
@@ -251,6 +255,9 @@ TrainOutcome Session::run() {
     } catch (const Diverged& e) {
       if (!roll_back(times, e)) throw;
       continue;
+    } catch (const Interrupted&) {
+      saver_->wait();
+      throw;
     }
     bad = loader.bad_count();
     if (bad > 0) first_bad = loader.bad_list().front();
@@ -258,6 +265,7 @@ TrainOutcome Session::run() {
   }
   const ProfileSummary& profiled = profile.finish();
   if (begin == 0 && total == 0) save();  // steps: 0 is the untrained network, for comparison
+  saver_->wait();
   if (bad > 0)
     log_warn(format_count(static_cast<std::uint64_t>(bad)) +
              " pictures could not be read and were skipped; the first: " + first_bad);

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "train/profile.h"
 #include "train/run_folder.h"
+#include "train/saver.h"
 
 namespace likeness::train {
 
@@ -21,8 +22,9 @@ struct TrainRequest {
   RunStart start = RunStart::kNew;
   int threads = 0;  // 0: all cores
   std::string device = "auto";
-  std::string command = {};  // as typed, for provenance.json
-  int profile = 0;           // how many steps to trace (profile.h); 0: none
+  std::string command = {};                            // as typed, for provenance.json
+  int profile = 0;                                     // how many steps to trace (profile.h); 0: none
+  WriteCheckpoint write_checkpoint = save_checkpoint;  // tests make it slow, or fail
 };
 
 struct TrainOutcome {

@@ -42,17 +42,17 @@ void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
   head->metadata = optimizer->metadata = {{"classes", std::to_string(head_.options().classes)},
                                           {"sub_centers", std::to_string(head_.options().sub_centers)},
                                           {"dimension", std::to_string(head_.weight().size(1))}};
-  head->tensors[row_range("weight", first, last)] = model::from_tensor(head_.weight());
-  for (const auto& [name, value] : head_.loss().state()) head->tensors["loss/" + name] = model::from_tensor(value);
-  if (head_.bias().defined()) head->tensors["bias"] = model::from_tensor(head_.bias());
+  model::copy_tensor(head_.weight(), &head->tensors[row_range("weight", first, last)]);
+  for (const auto& [name, value] : head_.loss().state()) model::copy_tensor(value, &head->tensors["loss/" + name]);
+  if (head_.bias().defined()) model::copy_tensor(head_.bias(), &head->tensors["bias"]);
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
     for (std::size_t i = 0; group_.rank() == 0 && i < optimizer_->parameters().size(); ++i)
-      optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name] =
-          model::from_tensor(optimizer_->buffers()[k][i]);
-    optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", first, last)] =
-        model::from_tensor(head_.buffers()[k]);
+      model::copy_tensor(optimizer_->buffers()[k][i],
+                         &optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name]);
+    model::copy_tensor(head_.buffers()[k],
+                       &optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", first, last)]);
     if (head_.bias().defined())
-      optimizer->tensors[std::string(kBuffers[k]) + "head_bias"] = model::from_tensor(head_.bias_buffers()[k]);
+      model::copy_tensor(head_.bias_buffers()[k], &optimizer->tensors[std::string(kBuffers[k]) + "head_bias"]);
   }
 }
 

@@ -213,9 +213,13 @@ const std::vector<std::pair<std::string, at::Tensor>>& TorchModel::parameters() 
 
 Weights TorchModel::state() const {
   Weights out;
-  for (const auto& [name, tensor] : state_->tensors) out.tensors.emplace(name, from_tensor(tensor));
-  for (const auto& [name, value] : state_->counters) out.tensors.emplace(name, WeightTensor::i64({}, &value));
+  copy_state(&out);
   return out;
+}
+
+void TorchModel::copy_state(Weights* out) const {
+  for (const auto& [name, tensor] : state_->tensors) copy_tensor(tensor, &out->tensors[name]);
+  for (const auto& [name, value] : state_->counters) out->tensors[name] = WeightTensor::i64({}, &value);
 }
 
 void TorchModel::load(const Weights& weights, const std::string& where) {

@@ -60,6 +60,8 @@ class TorchModel {
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const;
   // Everything in the state dict, copied, in the model's dtype; counters as i64.
   Weights state() const;
+  // The same into `out`, whose memory is used again where it holds the state of an earlier call.
+  void copy_state(Weights* out) const;
   // Replaces all values. kData naming the first missing, extra or wrongly shaped tensor; `where` names the file.
   void load(const Weights& weights, const std::string& where);
   void to(at::Device device);

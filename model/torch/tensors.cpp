@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cstring>
-
 #include "core/error.h"
 
 namespace likeness::model {
@@ -27,15 +25,20 @@ at::Tensor to_tensor(const WeightTensor& stored, at::ScalarType dtype, const std
   return view.to(dtype, /*non_blocking=*/false, /*copy=*/true);
 }
 
+void copy_tensor(const at::Tensor& tensor, WeightTensor* out) {
+  const at::ScalarType type = tensor.scalar_type();
+  TORCH_CHECK(type == at::kDouble || type == at::kLong || type == at::kFloat, "weights leave as f32, f64 or i64, got ",
+              type);
+  out->dtype = type == at::kDouble ? "F64" : type == at::kLong ? "I64" : "F32";
+  out->shape = tensor.sizes().vec();
+  out->data.resize(tensor.nbytes());
+  const at::NoGradGuard no_grad;
+  at::from_blob(out->data.data(), out->shape, at::TensorOptions(type)).copy_(tensor);
+}
+
 WeightTensor from_tensor(const at::Tensor& tensor) {
-  const at::Tensor t = tensor.detach().to(at::kCPU).contiguous();
   WeightTensor out;
-  out.dtype = t.scalar_type() == at::kDouble ? "F64" : t.scalar_type() == at::kLong ? "I64" : "F32";
-  TORCH_CHECK(t.scalar_type() == at::kDouble || t.scalar_type() == at::kLong || t.scalar_type() == at::kFloat,
-              "weights leave as f32, f64 or i64, got ", t.scalar_type());
-  out.shape = t.sizes().vec();
-  out.data.resize(t.nbytes());
-  std::memcpy(out.data.data(), t.const_data_ptr(), t.nbytes());
+  copy_tensor(tensor, &out);
   return out;
 }
 
