@@ -165,6 +165,7 @@ Recipe read_recipe(Config& config) {
                 "0, or sampler.pictures_per_identity 2 or more: a triplet needs two pictures of one identity",
                 text(r.triplet_weight));
   r.precision = config.get_choice("precision", "f32", {"bf16", "f32"});
+  r.batch_norm = config.get_choice("batch_norm", "per_rank", {"frozen", "per_rank", "synchronised"});
   read_optimizer(config, r);
 
   r.guard_skips = config.get_int("guard.skips", 3, 0);
@@ -198,6 +199,7 @@ std::map<std::string, std::string> Recipe::settings() const {
   put("seed", seed), put("batch of all ranks", batch * ranks), put("accumulate", accumulate),
       put("ranks.compression", rank_compression), put("flip", flip), put("sampler.pictures_per_identity", per_identity),
       put("triplet.weight", triplet_weight), put("triplet.margin", triplet_margin), put("precision", precision);
+  put("batch_norm", batch_norm);
   put("backbone.name", backbone.name), put("backbone.embedding", backbone.embedding),
       put("backbone.dropout", backbone.dropout);
   put("input", backbone.input);

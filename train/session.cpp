@@ -108,6 +108,9 @@ void Session::begin(bool restored) {
   model_ = std::make_unique<model::TorchModel>(
       graph, start_ ? start_->weights : model::initial_weights(graph, recipe_.seed), at::kFloat);
   if (recipe_.precision == "bf16") model_->set_bf16(true);
+  model_->freeze_statistics(recipe_.batch_norm == "frozen");
+  if (recipe_.batch_norm == "synchronised" && group_->size() > 1)
+    model_->share_statistics([this](at::Tensor& sums) { group_->all_reduce_sum(sums); });
   head_ = std::make_unique<Classifier>(head_options(recipe_, source_->identities()), at::kFloat, group_.get());
   if (!restored && !recipe_.head_init.empty()) start_head(*head_, recipe_.head_init);
   model_->to(device_);

@@ -23,7 +23,8 @@ struct TorchModel::State {
   std::map<std::string, at::Tensor> tensors;                   // the whole state dict but the counters
   std::map<std::string, std::int64_t> counters;                // "….num_batches_tracked"
   std::vector<std::pair<std::string, at::Tensor>> parameters;  // the trainable ones
-  bool training = true, bf16 = false;
+  bool training = true, bf16 = false, frozen_statistics = false;
+  std::shared_ptr<const SumOverRanks> ranks;  // over which batch norm's statistics go
   std::uint64_t dropout_seed = 0;
   std::int64_t step = 0;
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // a running statistic, and its remembered value
@@ -73,9 +74,10 @@ NormParameters TorchModel::State::norm_parameters(const Step& step) {
                    .slope = {},
                    .epsilon = node.epsilon,
                    .momentum = node.momentum,
-                   .training = training};
+                   .training = training && !frozen_statistics,
+                   .ranks = ranks};
   if (step.prelu >= 0) p.slope = tensor(graph.nodes[step.prelu], "weight");
-  if (training) {
+  if (p.training) {
     const auto counter = counters.find(node.prefix + ".num_batches_tracked");
     if (counter != counters.end()) ++counter->second;
   }
@@ -165,6 +167,11 @@ at::Tensor TorchModel::forward(const at::Tensor& images) {
 
 void TorchModel::train(bool on) { state_->training = on; }
 bool TorchModel::is_training() const { return state_->training; }
+
+void TorchModel::freeze_statistics(bool on) { state_->frozen_statistics = on; }
+void TorchModel::share_statistics(SumOverRanks over_ranks) {
+  state_->ranks = std::make_shared<const SumOverRanks>(std::move(over_ranks));
+}
 
 void TorchModel::set_bf16(bool on) {
   TORCH_CHECK(!on || state_->dtype == at::kFloat, "bf16 is a way to compute an f32 network");

@@ -11,6 +11,7 @@
 
 #include "model/graph/graph.h"
 #include "model/graph/weights.h"
+#include "model/torch/norm.h"
 
 namespace likeness::model {
 
@@ -33,6 +34,10 @@ class TorchModel {
   at::Tensor forward(const at::Tensor& images);
   void train(bool on);
   bool is_training() const;
+  // Batch norm in training mode: with the running statistics, which then stay as they are (gamma and beta still learn);
+  void freeze_statistics(bool on);
+  // or with those of all ranks' batches together (norm.h): every forward and backward is then one of all ranks.
+  void share_statistics(SumOverRanks over_ranks);
 
   // Mixed precision: feature maps are stored, and products' factors rounded, in bf16; sums, statistics, parameters,
   // their gradients, everything from the flattening on, and the embeddings stay f32. On tokens: Linear's factors and

@@ -19,6 +19,34 @@ Pieces pieces_of(const at::Tensor& x) {
   return {x.numel() / channels, std::max<std::int64_t>(kernel::kSumRows, 32768 / channels)};
 }
 
+// Adds up over the ranks; the last of `sums` is this rank's number of values per channel, and all ranks' afterwards.
+void add_up(const SumOverRanks& over_ranks, std::vector<double>& sums) {
+  at::Tensor view = at::from_blob(sums.data(), {static_cast<std::int64_t>(sums.size())}, at::kDouble);
+  over_ranks(view);
+}
+
+// Sums of x - shift and its square, of this rank -> of x and its square, of all ranks, whose shifts differ. In f64, in
+// which the squares' difference stays exact enough. Returns the number of values per channel.
+template <class A>
+double share_moments(const SumOverRanks& over_ranks, std::vector<double>& sums, std::vector<A>& shift, double n) {
+  const std::size_t channels = shift.size();
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double m = shift[c];
+    sums[channels + c] += m * (2 * sums[c] + n * m);
+    sums[c] += n * m;
+    shift[c] = 0;
+  }
+  sums.push_back(n);
+  add_up(over_ranks, sums);
+  return sums.back();
+}
+
+// What backward must know of the ranks, as autograd keeps it.
+struct RanksOfNorm : torch::CustomClassHolder {
+  explicit RanksOfNorm(std::shared_ptr<const SumOverRanks> all) : over_ranks(std::move(all)) {}
+  std::shared_ptr<const SumOverRanks> over_ranks;
+};
+
 struct Statistics {
   at::Tensor mean, inverse_std;  // [C], of the type that is computed in
 };
@@ -27,7 +55,6 @@ template <class T>
 Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormParameters& p) {
   using A = ComputeT<T>;
   const std::int64_t channels = x.size(1);
-  TORCH_CHECK(rows.count > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
   const T* in = data<T>(x);
   std::vector<A> shift(channels);
   for (std::int64_t c = 0; c < channels; ++c) shift[c] = kernel::load(in[c]);
@@ -36,11 +63,13 @@ Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormP
   each_piece(rows, [&](std::int64_t i, std::int64_t first, std::int64_t n) {
     loops.moments(in + first * channels, n, channels, shift.data(), partials.of(i), partials.of(i) + channels);
   });
-  const std::vector<double> sums = partials.total();
+  std::vector<double> sums = partials.total();
+  double n = static_cast<double>(rows.count);
+  if (p.ranks) n = share_moments(*p.ranks, sums, shift, n);
+  TORCH_CHECK(n > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
   Statistics out{at::empty({channels}, p.gamma.options()), at::empty({channels}, p.gamma.options())};
   A *mean = mutable_data<A>(out.mean), *inverse = mutable_data<A>(out.inverse_std);
   A *running_mean = mutable_data<A>(p.running_mean), *running_var = mutable_data<A>(p.running_var);
-  const double n = static_cast<double>(rows.count);
   for (std::int64_t c = 0; c < channels; ++c) {
     const double d = sums[c] / n, m = shift[c] + d;
     const double variance = std::max(0.0, sums[channels + c] / n - d * d);
@@ -84,6 +113,8 @@ class Norm : public torch::autograd::Function<Norm> {
     context->save_for_backward({x, gamma, beta, slope, s.mean, s.inverse_std});
     context->saved_data["training"] = p.training;
     context->saved_data["residual"] = residual.defined();
+    if (p.training && p.ranks)
+      context->saved_data["ranks"] = c10::IValue::make_capsule(c10::make_intrusive<RanksOfNorm>(p.ranks));
     return z;
   }
 
@@ -109,6 +140,10 @@ class Norm : public torch::autograd::Function<Norm> {
                      slope.defined() ? partials.of(i) + 2 * channels : nullptr);
       });
       const std::vector<double> sums = partials.total();
+      std::vector<double> all(sums.begin(), sums.begin() + 2 * channels);
+      all.push_back(static_cast<double>(rows.count));
+      if (const auto ranks = context->saved_data.find("ranks"); ranks != context->saved_data.end())
+        add_up(*static_cast<const RanksOfNorm&>(*ranks->second.toCapsule()).over_ranks, all);
       std::vector<A> b(channels, A(0)), c(channels, A(0));
       const A* inverse = data<A>(inverse_std);
       for (std::int64_t i = 0; i < channels; ++i) {
@@ -117,8 +152,8 @@ class Norm : public torch::autograd::Function<Norm> {
         mutable_data<A>(dgamma)[i] = static_cast<A>(product * inv);
         if (slope.defined()) mutable_data<A>(dslope)[i] = static_cast<A>(sums[2 * channels + i]);
         if (training) {
-          b[i] = static_cast<A>(sums[i] / rows.count);
-          c[i] = static_cast<A>(product * inv * inv / rows.count);
+          b[i] = static_cast<A>(all[i] / all.back());
+          c[i] = static_cast<A>(all[channels + i] * inv * inv / all.back());
         }
       }
       each_piece(rows, [&](std::int64_t, std::int64_t first, std::int64_t n) {
@@ -134,6 +169,7 @@ class Norm : public torch::autograd::Function<Norm> {
 
 at::Tensor norm(const at::Tensor& x, const at::Tensor& residual, const NormParameters& p) {
   if (!x.is_cpu()) {
+    TORCH_CHECK(!p.ranks || !p.training, "batch norm over ranks runs on the CPU only");
     // Elsewhere PyTorch's operators; the CUDA module registers faster ones.
     at::Tensor z =
         at::batch_norm(x, p.gamma, p.beta, p.running_mean, p.running_var, p.training, p.momentum, p.epsilon, true);

@@ -3,7 +3,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+#include <memory>
+
 namespace likeness::model {
+
+// Adds [n] f64 on the CPU up over the ranks of a run, in place; every rank then has the same bits.
+using SumOverRanks = std::function<void(at::Tensor& sums)>;
 
 struct NormParameters {
   at::Tensor gamma, beta;  // [C]
@@ -13,6 +19,10 @@ struct NormParameters {
   double epsilon = 1e-5;
   double momentum = 0.1;
   bool training = true;  // statistics of this batch, instead of the running ones
+  // In training mode: the batch is that of all ranks together, each of which calls with its part (Peng et al. 2018,
+  // "cross-GPU batch normalization"). One sum over the ranks forward, [2 C + 1], and one backward, [2 C + 1]. The
+  // gradients of gamma, beta and slope stay this rank's part of the sum. Null: this rank's batch alone. CPU only.
+  std::shared_ptr<const SumOverRanks> ranks = nullptr;
 };
 
 // Statistics and gradients are sums over fixed pieces of the batch, in f64 from 64 values on: the same for any number
