@@ -130,9 +130,10 @@ void embed_batch(Engine& engine, Decoded& batch, bool sum, EmbeddingArchive& arc
   }
 }
 
-// Everything about the pictures but their embeddings.
-EmbeddingArchive describe(const Engine& engine, const data::FaceSource& source, const std::string& flip,
-                          const std::vector<std::int64_t>& rows) {
+}  // namespace
+
+EmbeddingArchive blank_archive(const Engine& engine, const data::FaceSource& source, const std::string& flip,
+                               const std::vector<std::int64_t>& rows) {
   EmbeddingArchive archive;
   archive.contract = engine.contract();
   archive.contract.flip = flip;
@@ -156,8 +157,6 @@ EmbeddingArchive describe(const Engine& engine, const data::FaceSource& source, 
   return archive;
 }
 
-}  // namespace
-
 EmbeddingArchive embed(Engine& engine, const data::FaceSource& source, const EmbedOptions& options,
                        const std::vector<std::int64_t>* only_rows) {
   if (options.flip != "none" && options.flip != "sum")
@@ -177,7 +176,7 @@ EmbeddingArchive embed(Engine& engine, const data::FaceSource& source, const Emb
   const int decoders = std::clamp(resolve_threads(options.threads) / 4, 1, 8);
   const FaceGeometry geometry = reading_geometry(engine.contract(), source, rows, options.assume_aligned);
   Decoder decoder(source, geometry, rows, decoders, options.skip_bad);
-  EmbeddingArchive archive = describe(engine, source, options.flip, rows);
+  EmbeddingArchive archive = blank_archive(engine, source, options.flip, rows);
 
   const std::size_t batch = static_cast<std::size_t>(options.batch);
   std::future<Decoded> ahead = decoder.start(0, std::min(batch, rows.size()));

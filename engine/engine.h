@@ -65,4 +65,8 @@ struct EmbedOptions {
 EmbeddingArchive embed(Engine& engine, const data::FaceSource& source, const EmbedOptions& options,
                        const std::vector<std::int64_t>* only_rows = nullptr);
 
+// What embed() makes before it embeds: everything about the pictures `rows`, zeros for embeddings and norms.
+EmbeddingArchive blank_archive(const Engine& engine, const data::FaceSource& source, const std::string& flip,
+                               const std::vector<std::int64_t>& rows);
+
 }  // namespace likeness::engine

@@ -37,16 +37,17 @@ std::unique_ptr<Group> join_ranks(RankEnvironment ranks, const Recipe& recipe, c
   return group;
 }
 
+float largest_of_ranks(Group& group, float mine) {
+  at::Tensor all = at::full({1}, mine);
+  group.all_reduce_max(all);
+  return all.item<float>();
+}
+
 SavingRanks saving_ranks(Group& group) {
   if (group.size() == 1) return {};
   return {.rank = group.rank(),
           .size = group.size(),
-          .all =
-              [&group](bool mine) {
-                at::Tensor failures = at::full({1}, mine ? 0.0f : 1.0f);
-                group.all_reduce_max(failures);
-                return failures.item<float>() == 0;
-              },
+          .all = [&group](bool mine) { return largest_of_ranks(group, mine ? 0 : 1) == 0; },
           .from_rank_0 =
               [&group](const std::string& text) {
                 LIKENESS_ASSERT(text.size() < kLongestPath);

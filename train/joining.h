@@ -19,6 +19,9 @@ namespace likeness::train {
 std::unique_ptr<Group> join_ranks(RankEnvironment ranks, const Recipe& recipe, const std::string& data_digest,
                                   at::Device device);
 
+// The largest of what all ranks say.
+float largest_of_ranks(Group& group, float mine);
+
 // `group` outlives it.
 SavingRanks saving_ranks(Group& group);
 

@@ -4,8 +4,8 @@
 
 namespace likeness::train {
 
-LiveEngine::LiveEngine(model::TorchModel& model, ModelContract contract)
-    : model_(model), contract_(std::move(contract)), was_training_(model.is_training()) {
+LiveEngine::LiveEngine(model::TorchModel& model, ModelContract contract, Group* group)
+    : model_(model), contract_(std::move(contract)), group_(group), was_training_(model.is_training()) {
   model_.train(false);
 }
 

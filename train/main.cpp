@@ -30,11 +30,12 @@ train::Judge make_judge(const std::string& entry) {
                                                         : eval::stored_trials(*source, index);
   return [source, trials](engine::Engine& network) {
     const std::vector<std::int64_t> rows = trials.all ? std::vector<std::int64_t>() : eval::needed_rows(trials);
-    const EmbeddingArchive archive = engine::embed(network, *source, {}, trials.all ? nullptr : &rows);
+    const auto archive = train::embed_over_ranks(network, *source, trials.all ? nullptr : &rows);
+    if (!archive) return train::Metrics();  // rank 0 judges
     eval::VerifyOptions options;
     options.convention = trials.all ? eval::Convention::kFixedFmr : eval::Convention::kInsightface;
     options.plots = false;
-    const eval::Result result = eval::verify(archive, trials.all ? trials : eval::remap(trials, rows), options);
+    const eval::Result result = eval::verify(*archive, trials.all ? trials : eval::remap(trials, rows), options);
     train::Metrics metrics;
     for (const char* name : kMetrics) {
       const auto it = result.metrics.find(name);

@@ -1,11 +1,23 @@
 #include "train/run_identity.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/version.h"
 
 namespace likeness::train {
 
 namespace fs = std::filesystem;
+
+void complete_recipe(Recipe& r, std::int64_t pictures, const FaceGeometry& geometry) {
+  const std::int64_t per_epoch = pictures / (r.batch * r.ranks) / r.accumulate;  // steps
+  r.backbone.input = geometry.width;
+  r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
+  for (double epoch : r.milestones)
+    r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
+  if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
+  if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
+}
 
 // Same weights after the same steps need the same settings and data: anything else is another run.
 void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceSource& source, const fs::path& where) {

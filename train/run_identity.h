@@ -12,6 +12,9 @@
 
 namespace likeness::train {
 
+// Fills in what the set decides: input, steps, milestones, and the paces that follow epochs. r.ranks is known.
+void complete_recipe(Recipe& r, std::int64_t pictures, const FaceGeometry& geometry);
+
 // Same weights after the same steps need the same settings and data: anything else is another run (kUsage, kData).
 void check_same_run(const Checkpoint& checkpoint, const Recipe& recipe, const data::FaceSource& source,
                     const std::filesystem::path& where);

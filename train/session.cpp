@@ -14,8 +14,6 @@
 #include "train/identities.h"
 #include "train/input_geometry.h"
 #include "train/joining.h"
-#include "train/live_engine.h"
-#include "train/rehearsal.h"
 #include "train/run_identity.h"
 #include "train/starting_point.h"
 #include "train/trainer.h"
@@ -61,7 +59,7 @@ class Session {
   std::unique_ptr<model::TorchModel> model_;
   std::unique_ptr<Classifier> head_;
   std::unique_ptr<Trainer> trainer_;
-  std::vector<Judge> judges_;  // one per entry of recipe_.validate
+  std::unique_ptr<Validation> validation_;
   std::unique_ptr<RunFolder> folder_;
   fs::path out_;
   std::int64_t resumed_from_ = -1;
@@ -90,11 +88,7 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   contract_.dimension = recipe_.backbone.embedding;
   complete_recipe(recipe_, source_->size(), contract_.geometry.width);
   if (start_) check_starting_point(*start_, recipe_, contract_.geometry);
-  for (const std::string& entry : recipe_.validate) {
-    judges_.push_back(judges(entry));
-    NoiseEngine rehearsal(contract_);
-    judges_.back()(rehearsal);
-  }
+  validation_ = std::make_unique<Validation>(recipe_.validate, judges, contract_);
   // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
   group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
   saver_ = std::make_unique<Saver>(saving_ranks(*group_), pruning(request.write_checkpoint, out_, recipe_.keep));
@@ -169,14 +163,18 @@ void Session::open_folder(RunStart start) {
 }
 
 void Session::validate() {
-  if (judges_.empty()) return;
-  if (!leads()) return group_->barrier();
+  if (validation_->empty()) return;
   Progressed& progress = trainer_->progress();
+  const Verdicts verdicts = validation_->judge(*model_, *group_);
+  if (verdicts.stopped != 0) {
+    // There is a next step, after which the trainer heeds the signal, too, and saves; or there is none: a run without
+    // its last figures is not done, and goes on from the checkpoint before.
+    if (progress.step == recipe_.schedule.total) throw Interrupted(verdicts.stopped);
+    return;
+  }
+  if (!leads()) return group_->barrier();
   std::optional<double> chosen;
-  for (std::size_t i = 0; i < judges_.size(); ++i) {
-    LiveEngine live(*model_, contract_);
-    const Metrics metrics = judges_[i](live);
-    const std::string set = set_name(recipe_.validate[i]);
+  for (const auto& [set, metrics] : verdicts.sets) {
     folder_->log_validation(progress.step, set, {metrics.begin(), metrics.end()});
     if (!metrics.empty() && !chosen) chosen = metrics.front().second;
     for (const auto& [name, value] : metrics) log_info(set + "  " + name + " " + std::to_string(value));

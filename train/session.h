@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "engine/engine.h"
 #include "train/profile.h"
 #include "train/run_folder.h"
 #include "train/saver.h"
+#include "train/validation.h"
 
 namespace likeness::train {
 
@@ -36,14 +36,7 @@ struct TrainOutcome {
   ProfileSummary profile = {};
 };
 
-// Judges a network on one set. The first metric of the recipe's first set chooses the best weights; larger is better.
-using Metrics = std::vector<std::pair<std::string, double>>;
-using Judge = std::function<Metrics(engine::Engine& network)>;
-// Makes the judge for one entry of the recipe's `validate`, before training begins.
-using JudgeMaker = std::function<Judge(const std::string& entry)>;
-
-// Every judge is rehearsed on a network of noise first, so that a mistake in a validation set shows before the first
-// step and not after the first epoch. Throws Error for every mistake in recipe, data or environment; Interrupted after
+// Throws Error for every mistake in recipe, data or environment; Interrupted after
 // a clean checkpoint.
 TrainOutcome run_training(const TrainRequest& request, const JudgeMaker& judges);
 

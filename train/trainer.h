@@ -67,7 +67,8 @@ class Trainer {
   Progressed& progress() { return progress_; }
   const LogRow& last() const { return row_; }
 
-  // Head and optimizer as checkpoints store them, and back; save() uses memory of an earlier call again. kData naming `where` when they are another network's.
+  // Head and optimizer as checkpoints store them, and back; save() uses memory of an earlier call again. kData naming
+  // `where` when they are another network's.
   void save(model::Weights* head, model::Weights* optimizer) const;
   void load(const model::Weights& head, const model::Weights& optimizer, const std::string& where);
 

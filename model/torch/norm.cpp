@@ -55,6 +55,7 @@ template <class T>
 Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormParameters& p) {
   using A = ComputeT<T>;
   const std::int64_t channels = x.size(1);
+  TORCH_CHECK(rows.count > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
   const T* in = data<T>(x);
   std::vector<A> shift(channels);
   for (std::int64_t c = 0; c < channels; ++c) shift[c] = kernel::load(in[c]);
@@ -66,7 +67,6 @@ Statistics batch_statistics(const at::Tensor& x, const Pieces& rows, const NormP
   std::vector<double> sums = partials.total();
   double n = static_cast<double>(rows.count);
   if (p.ranks) n = share_moments(*p.ranks, sums, shift, n);
-  TORCH_CHECK(n > 1, "batch norm in training mode needs more than one value per channel, got ", x.sizes());
   Statistics out{at::empty({channels}, p.gamma.options()), at::empty({channels}, p.gamma.options())};
   A *mean = mutable_data<A>(out.mean), *inverse = mutable_data<A>(out.inverse_std);
   A *running_mean = mutable_data<A>(p.running_mean), *running_var = mutable_data<A>(p.running_var);

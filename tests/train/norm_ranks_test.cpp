@@ -76,7 +76,7 @@ TEST(NormOverRanks, EqualsOneRankWithTheWholeBatch) {
 }
 
 // Everything that two steps of training change, in f64.
-std::vector<at::Tensor> train(Group& group, bool synchronised) {
+std::vector<at::Tensor> trained(Group& group, bool synchronised) {
   const model::Graph graph = model::build_backbone({.name = "mbf", .input = 16, .embedding = 8});
   model::TorchModel network(graph, model::initial_weights(graph, 3), at::kDouble);
   if (synchronised) network.share_statistics(sum_over(group));
@@ -105,12 +105,12 @@ std::vector<at::Tensor> train(Group& group, bool synchronised) {
 
 TEST(NormOverRanks, TrainingIsThatOfOneRankWithTheWholeBatch) {
   const auto alone = solo_group();
-  const std::vector<at::Tensor> one = train(*alone, false);
+  const std::vector<at::Tensor> one = trained(*alone, false);
   for (const int ranks : {2, 3, 4}) {
     std::vector<at::Tensor> many, apart;
     test::on_ranks(ranks, [&](Group& group) {
-      const auto own = train(group, true);
-      const auto own_apart = train(group, false);
+      const auto own = trained(group, true);
+      const auto own_apart = trained(group, false);
       if (group.rank() == 0) many = own, apart = own_apart;
     });
     ASSERT_EQ(many.size(), one.size());

@@ -35,7 +35,7 @@ class RanksTest : public testing::Test {
 };
 
 TEST_F(RanksTest, TwoRanksLeaveOneRun) {
-  const ProcessResult r = train("run", 6, 4, {"--ranks", "2", "--json", "--profile", "2"});
+  const ProcessResult r = train("run", 6, 4, {"--ranks", "2", "--json", "--profile", "2", "--set", "validate=[faces]"});
   ASSERT_EQ(r.exit_code, 0) << r.err;
   const auto json = nlohmann::json::parse(r.out);  // one object, not two
   EXPECT_EQ(json.at("step"), 4);
@@ -51,6 +51,8 @@ TEST_F(RanksTest, TwoRanksLeaveOneRun) {
   }
   for (const char* file : {"config.yaml", "provenance.json", "log.csv", "log.jsonl", "DONE"})
     EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
+  EXPECT_NE(test::read_text_file(dir_ / "run/log.jsonl").find("\"kind\":\"validation\""), std::string::npos);
+  EXPECT_TRUE(fs::exists(dir_ / "run/best/model.safetensors"));
   const Checkpoint c = newest("run");
   EXPECT_EQ(c.progress.step, 4);
   EXPECT_EQ(join_rows(c.head, "weight", 7, 16, "test").shape, (std::vector<std::int64_t>{7, 16}));
