@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "train/outliers.h"
 #include "train/run_folder.h"
 
 namespace likeness::train {
@@ -26,14 +27,19 @@ class Meters {
  public:
   // `picture` names picture i of the set ("record 17") for messages.
   // `ranks` see as many pictures each.
-  explicit Meters(std::function<std::string(std::int64_t)> picture, int ranks = 1)
-      : picture_(std::move(picture)), ranks_(ranks) {
+  explicit Meters(std::function<std::string(std::int64_t)> picture, int ranks = 1, const OutlierOptions& outliers = {})
+      : picture_(std::move(picture)),
+        ranks_(ranks),
+        loss_watch_("loss", outliers),
+        norm_watch_("gradient_norm", outliers) {
     restart_clock();
   }
   void add(std::int64_t step, const StepMeters& meters, const std::int64_t* index, std::int64_t batch);
   // Means since the last call; reads the device once. kData naming the first step whose loss or gradient is not finite,
   // and its pictures. Nothing to do without steps: returns false.
   bool flush(LogRow* row);
+  // What stood out among the steps of the last flush, in order.
+  const std::vector<Outlier>& outliers() const { return outliers_; }
   // "record 17, record 3, … (64 pictures)".
   std::string names(const std::int64_t* index, std::int64_t batch) const;
   // Time spent validating and saving is not training.
@@ -45,7 +51,10 @@ class Meters {
   int ranks_;
   std::vector<at::Tensor> losses_, norms_;
   std::vector<std::vector<std::int64_t>> pictures_;
-  std::int64_t first_step_ = 0, seen_ = 0;
+  std::vector<std::int64_t> steps_;  // those that were skipped are not among them
+  OutlierWatch loss_watch_, norm_watch_;
+  std::vector<Outlier> outliers_;
+  std::int64_t seen_ = 0;
   double rate_ = 0;
   std::chrono::steady_clock::time_point since_;
 };

@@ -171,6 +171,8 @@ Recipe read_recipe(Config& config) {
   r.guard_skips = config.get_int("guard.skips", 3, 0);
   r.guard_rollbacks = config.get_int("guard.rollbacks", 2, 0);
   r.guard_slower = config.get_double("guard.slower", 0.5, 1e-3, 1);
+  r.outliers.z = config.get_double("outliers.z", 6, 0);
+  r.outliers.window = config.get_int("outliers.window", 128, 4, 1 << 16);
   r.log_every = config.get_int("log_every", 50, 1);
   r.checkpoint_every = config.get_int("checkpoint_every", 0, 0);
   r.keep = config.get_int("keep", 3, 1);

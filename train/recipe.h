@@ -11,6 +11,7 @@
 #include "train/head/loss_options.h"
 #include "train/optim/row_rule.h"
 #include "train/optim/schedule.h"
+#include "train/outliers.h"
 
 namespace likeness::train {
 
@@ -72,6 +73,8 @@ struct Recipe {
   std::int64_t guard_skips = 3;      // steps in a row that may be skipped because loss or gradient is not finite
   std::int64_t guard_rollbacks = 2;  // times a run goes back to its newest checkpoint after more
   double guard_slower = 0.5;         // factor on the rate each time it does
+
+  OutlierOptions outliers;
 
   std::int64_t log_every = 50;
   std::int64_t checkpoint_every = 0;  // 0: at the end of every epoch

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -147,6 +148,16 @@ void RunFolder::log_validation(std::int64_t step, const std::string& set,
   nlohmann::json line = {{"kind", "validation"}, {"step", step}, {"set", set}, {"metrics", metrics}};
   append("log.jsonl", line.dump() + "\n");
   for (const auto& [name, value] : metrics) events_->scalar(step, set + "/" + name, value);
+}
+
+void RunFolder::log_outlier(const Outlier& o, const std::vector<std::string>& pictures) {
+  // JSON has no infinity, which the score is where nothing has ever moved.
+  const nlohmann::json z = std::isfinite(o.z) ? nlohmann::json(o.z) : nlohmann::json();
+  const nlohmann::json line = {{"kind", "outlier"},   {"step", o.step}, {"metric", o.metric},
+                               {"value", o.value},    {"z", z},         {"median", o.median},
+                               {"pictures", pictures}};
+  append("log.jsonl", line.dump() + "\n");
+  events_->scalar(o.step, "outlier/" + o.metric, o.z);
 }
 
 void RunFolder::done(const LogRow& last) {

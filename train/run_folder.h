@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "train/events.h"
+#include "train/outliers.h"
 
 namespace likeness::train {
 
@@ -42,6 +43,8 @@ class RunFolder {
   void log(const LogRow& row);
   // `set` is the validation set's name; the metrics go to log.jsonl and TensorBoard.
   void log_validation(std::int64_t step, const std::string& set, const std::map<std::string, double>& metrics);
+  // A step that stands out, with the names of its pictures, to log.jsonl and TensorBoard.
+  void log_outlier(const Outlier& outlier, const std::vector<std::string>& pictures);
   // Writes run.html (page/run_page.h), and then DONE with step, loss and seconds: its presence means that nothing is
   // left to do.
   void done(const LogRow& last);

@@ -1,7 +1,5 @@
 #include "train/run_identity.h"
 
-#include <cmath>
-
 #include "core/error.h"
 #include "core/version.h"
 
@@ -9,14 +7,17 @@ namespace likeness::train {
 
 namespace fs = std::filesystem;
 
-void complete_recipe(Recipe& r, std::int64_t pictures, const FaceGeometry& geometry) {
-  const std::int64_t per_epoch = pictures / (r.batch * r.ranks) / r.accumulate;  // steps
-  r.backbone.input = geometry.width;
-  r.schedule.total = r.steps >= 0 ? r.steps : std::llround(r.epochs * static_cast<double>(per_epoch));
-  for (double epoch : r.milestones)
-    r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
-  if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
-  if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
+std::vector<std::int64_t> pictures_of_step(data::SamplerOptions options, std::int64_t pictures, std::int64_t accumulate,
+                                           std::int64_t step) {
+  options.batch *= options.world;
+  options.rank = 0, options.world = 1;
+  const std::int64_t size = options.batch;
+  const data::Sampler sampler(pictures, std::move(options));
+  const std::int64_t per_epoch = sampler.batches_per_epoch();
+  std::vector<std::int64_t> drawn;
+  for (std::int64_t k = (step - 1) * accumulate; k < step * accumulate; ++k)
+    for (std::int64_t b = 0; b < size; ++b) drawn.push_back(sampler.at(k / per_epoch, k % per_epoch, b));
+  return drawn;
 }
 
 // Same weights after the same steps need the same settings and data: anything else is another run.

@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "data/face_source.h"
+#include "data/sampler.h"
 #include "train/checkpoint.h"
 #include "train/recipe.h"
 #include "train/run_folder.h"
@@ -12,8 +14,10 @@
 
 namespace likeness::train {
 
-// Fills in what the set decides: input, steps, milestones, and the paces that follow epochs. r.ranks is known.
-void complete_recipe(Recipe& r, std::int64_t pictures, const FaceGeometry& geometry);
+// The pictures that step `step` of a run (1: the first) drew, of all ranks and micro-batches together, from the
+// sampling of any of its ranks. Those that could not be read are among them, although others took their places.
+std::vector<std::int64_t> pictures_of_step(data::SamplerOptions options, std::int64_t pictures, std::int64_t accumulate,
+                                           std::int64_t step);
 
 // Same weights after the same steps need the same settings and data: anything else is another run (kUsage, kData).
 void check_same_run(const Checkpoint& checkpoint, const Recipe& recipe, const data::FaceSource& source,

@@ -41,6 +41,7 @@ class Session {
   bool roll_back(int times, const Diverged& why);
   void train_on(data::Loader& loader, StepProfile& profile);
   void validate();
+  void report(const Outlier& outlier);
   void write_best();
   void save();
   model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
@@ -55,6 +56,7 @@ class Session {
   const data::FaceSource* source_ = nullptr;  // set_'s
   ModelContract contract_;
   std::unique_ptr<Group> group_;
+  data::LoaderOptions loading_;
   std::unique_ptr<Saver> saver_;
   std::unique_ptr<model::TorchModel> model_;
   std::unique_ptr<Classifier> head_;
@@ -91,6 +93,7 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   validation_ = std::make_unique<Validation>(recipe_.validate, judges, contract_);
   // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
   group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
+  loading_ = loader_options(recipe_, *source_, contract_.geometry, group_->rank(), group_->size());
   saver_ = std::make_unique<Saver>(saving_ranks(*group_), pruning(request.write_checkpoint, out_, recipe_.keep));
   begin(request.start == RunStart::kResume && newest_checkpoint(out_));
 }
@@ -207,8 +210,17 @@ void Session::save() {
   if (!recipe_.checkpoint_async) saver_->wait(), c = {};
 }
 
+void Session::report(const Outlier& outlier) {
+  if (!leads()) return;
+  std::vector<std::string> names;
+  for (std::int64_t i : pictures_of_step(loading_.sampler, source_->size(), recipe_.accumulate, outlier.step))
+    names.push_back(source_->key(i));
+  folder_->log_outlier(outlier, names);
+  log_info(describe(outlier, names));
+}
+
 void Session::train_on(data::Loader& loader, StepProfile& profile) {
-  Meters meters([this](std::int64_t i) { return source_->key(i); }, recipe_.ranks);
+  Meters meters([this](std::int64_t i) { return source_->key(i); }, recipe_.ranks, recipe_.outliers);
   const std::int64_t left = recipe_.schedule.total - trainer_->progress().step;
   Progress progress("train", static_cast<std::uint64_t>(left * recipe_.batch * recipe_.accumulate * recipe_.ranks),
                     "pictures");
@@ -218,8 +230,9 @@ void Session::train_on(data::Loader& loader, StepProfile& profile) {
     progress.add(static_cast<std::uint64_t>(pictures * recipe_.ranks));
     saver_->between_steps();
   };
-  hooks.log = [this, &progress](const LogRow& row) {
+  hooks.log = [this, &progress, &meters](const LogRow& row) {
     if (folder_) folder_->log(row);
+    for (const Outlier& outlier : meters.outliers()) report(outlier);
     char text[80];
     std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss,
                   row.rate);
@@ -242,14 +255,12 @@ TrainOutcome Session::run() {
   open_folder(request_.start);
   group_->barrier();  // the folder is there
 
-  const data::LoaderOptions options =
-      loader_options(recipe_, *source_, contract_.geometry, group_->rank(), group_->size());
   const std::string trace = group_->rank() == 0 ? "trace.json" : "trace-" + std::to_string(group_->rank()) + ".json";
   StepProfile profile(request_.profile, total - begin, out_ / trace, group_->rank());
   std::int64_t bad = 0;
   std::string first_bad;
   for (int times = 1;; ++times) {
-    data::Loader loader(*source_, options, trainer_->progress().epoch, trainer_->progress().position);
+    data::Loader loader(*source_, loading_, trainer_->progress().epoch, trainer_->progress().position);
     model_->seed_dropout(recipe_.seed, trainer_->progress().step);
     try {
       train_on(loader, profile);

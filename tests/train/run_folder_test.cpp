@@ -63,6 +63,22 @@ TEST(RunFolder, ResumeDropsLaterLinesAndKeepsEarlierOnes) {
   EXPECT_EQ(nlohmann::json::parse(read_text_file(run / "DONE")).at("step"), 200);
 }
 
+TEST(RunFolder, AStepThatStandsOutIsALineOfTheLog) {
+  test::TempDir dir;
+  {
+    RunFolder folder(dir / "run", RunStart::kNew, 0, "seed: 1\n", {});
+    folder.log_outlier({.step = 7, .metric = "loss", .value = 9, .z = 8.5, .median = 3}, {"a.jpg", "b.jpg"});
+    folder.log_outlier({.step = 8, .metric = "gradient_norm", .value = 1, .z = INFINITY, .median = 0}, {});
+  }
+  std::istringstream lines(read_text_file(dir / "run/log.jsonl"));
+  std::string first, second;
+  std::getline(lines, first), std::getline(lines, second);
+  EXPECT_EQ(nlohmann::json::parse(first),
+            nlohmann::json::parse(R"({"kind": "outlier", "step": 7, "metric": "loss", "value": 9.0, "z": 8.5,
+                                      "median": 3.0, "pictures": ["a.jpg", "b.jpg"]})"));
+  EXPECT_TRUE(nlohmann::json::parse(second).at("z").is_null());
+}
+
 TEST(RunFolder, AKillWhileTheBestIsReplacedLosesNothing) {
   test::TempDir dir;
   const fs::path run = dir / "run";
