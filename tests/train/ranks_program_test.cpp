@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -82,6 +83,62 @@ TEST_F(RanksTest, ACheckpointGoesOnWithAnotherNumberOfRanks) {
     EXPECT_TRUE(join_rows(same.head, "weight", 7, 16, "t").data == join_rows(three.head, "weight", 7, 16, "t").data);
     EXPECT_TRUE(join_rows(same.optimizer, "momentum/head", 7, 16, "t").data ==
                 join_rows(three.optimizer, "momentum/head", 7, 16, "t").data);
+  }
+}
+
+// The largest difference of two tensors, over the largest number of the second.
+double difference(const model::WeightTensor& a, const model::WeightTensor& b) {
+  const std::vector<double> x = a.as_double(), y = b.as_double();
+  EXPECT_EQ(x.size(), y.size());
+  double distance = 0, largest = 0;
+  for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+    distance = std::max(distance, std::abs(x[i] - y[i]));
+    largest = std::max(largest, std::abs(y[i]));
+  }
+  return largest > 0 ? distance / largest : distance;
+}
+
+void expect_alike(const Checkpoint& a, const Checkpoint& b, double tolerance) {
+  EXPECT_EQ(a.progress.step, b.progress.step);
+  EXPECT_EQ(a.progress.position, b.progress.position);
+  EXPECT_NEAR(a.progress.loss, b.progress.loss, 1e-6 * b.progress.loss);
+  const auto rows = [](const model::Weights& w, const char* name) { return join_rows(w, name, 7, 16, "test"); };
+  EXPECT_LE(difference(rows(a.head, "weight"), rows(b.head, "weight")), tolerance);
+  EXPECT_LE(difference(rows(a.optimizer, "momentum/head"), rows(b.optimizer, "momentum/head")), tolerance);
+  for (const auto& [name, tensor] : b.optimizer.tensors)
+    if (!name.starts_with("momentum/head")) {
+      EXPECT_LE(difference(a.optimizer.tensors.at(name), tensor), tolerance) << name;
+    }
+  for (const auto& [name, tensor] : b.model.weights.tensors)
+    EXPECT_LE(difference(a.model.weights.tensors.at(name), tensor), tolerance) << name;
+}
+
+// Twelve pictures a step by four ranks, saved in the middle of an epoch; three ranks and one go on from there, and take
+// the step that the four took: with batch norm that does not depend on who has which picture.
+TEST_F(RanksTest, FourRanksSaveAndThreeOrOneTakeTheSameNextStep) {
+  for (const char* mode : {"frozen", "synchronised"}) {
+    const std::string four = std::string("four ") + mode;
+    const std::vector<std::string> settings = {
+        "--set", "checkpoint_every=1", "--set", "keep=10",
+        "--set", "log_every=1",        "--set", std::string("batch_norm=") + mode};
+    const auto run = [&](const std::string& out, int batch, const char* ranks, std::vector<std::string> args) {
+      args.insert(args.end(), {"--ranks", ranks});
+      args.insert(args.end(), settings.begin(), settings.end());
+      const ProcessResult r = train(out, batch, 5, args);
+      ASSERT_EQ(r.exit_code, 0) << r.err;
+    };
+    run(four, 3, "4", {});
+    const Checkpoint end = newest(four);
+    for (const auto& [ranks, batch] : {std::pair{"3", 4}, std::pair{"1", 12}}) {
+      SCOPED_TRACE(std::string(mode) + ", " + ranks + " ranks");
+      const std::string out = four + " then " + ranks;
+      fs::copy(dir_ / four, dir_ / out, fs::copy_options::recursive);
+      fs::remove_all(dir_ / out / "checkpoints/step-5");
+      fs::remove(dir_ / out / "DONE");
+      expect_alike(newest(out), load_checkpoint(checkpoint_folder(dir_ / four, 4)), 0);
+      run(out, batch, ranks, {"--resume"});
+      expect_alike(newest(out), end, 1e-6);
+    }
   }
 }
 

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <atomic>
+#include <type_traits>
+
 #include "core/progress.h"
 #include "core/signals.h"
 #include "tests/support/errors.h"
@@ -33,7 +36,7 @@ class ValidationTest : public testing::Test {
   }
   // body(engine) on ranks that hold the same network, each on one thread.
   template <class Engine = LiveEngine>
-  void on_ranks(int ranks, const std::function<void(Engine&, Group&)>& body) {
+  void on_ranks(int ranks, const std::type_identity_t<std::function<void(Engine&, Group&)>>& body) {
     test::on_ranks(ranks, [&](Group& group) {
       at::set_num_threads(1);
       const auto model = network();
