@@ -13,7 +13,15 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWeightsFile = "model.safetensors";
+constexpr const char* kAverageFile = "ema.safetensors";
 constexpr const char* kFormat = "likeness.model/1";
+
+// The moving average of the weights, if the run kept one, else the weights; nothing if `folder` holds neither.
+std::optional<fs::path> model_in(const fs::path& folder) {
+  for (const char* name : {kAverageFile, kWeightsFile})
+    if (fs::is_regular_file(folder / name)) return folder / name;
+  return std::nullopt;
+}
 
 // "step-1200" -> 1200.
 std::optional<long> step_of(const fs::path& folder) {
@@ -33,9 +41,10 @@ std::optional<fs::path> newest_checkpoint(const fs::path& checkpoints) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints, ignored)) {
     const std::optional<long> step = step_of(entry.path());
-    if (step && *step > largest && fs::is_regular_file(entry.path() / kWeightsFile)) {
+    if (!step || *step <= largest) continue;
+    if (const auto file = model_in(entry.path())) {
       largest = *step;
-      newest = entry.path() / kWeightsFile;
+      newest = file;
     }
   }
   return newest;
@@ -115,8 +124,8 @@ fs::path find_model_file(const fs::path& path) {
     fail_data(
         {"model not found", path.string(), "a run folder, a checkpoint, .safetensors or .onnx", "nothing there", ""});
   }
-  for (const fs::path& file : {path / kWeightsFile, path / "best" / kWeightsFile}) {
-    if (fs::is_regular_file(file)) return file;
+  for (const fs::path& folder : {path, path / "best"}) {
+    if (const auto file = model_in(folder)) return *file;
   }
   if (const auto newest = newest_checkpoint(path / "checkpoints")) return *newest;
   fail_data({"folder holds no model", path.string(), "model.safetensors, best/ or checkpoints/step-N/", "none of them",

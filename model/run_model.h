@@ -23,7 +23,9 @@ struct TrainedModel {
 void save_model(const std::filesystem::path& file, const TrainedModel& model, IfExists if_exists);
 
 // Accepts a run folder (its best/, else its newest checkpoint), a checkpoint folder, a .safetensors, or an .onnx of
-// ours. kData naming what is missing, or what does not agree with the contract (weights hash, dimension, input size).
+// ours. Of a folder that holds ema.safetensors, the moving average of the weights, that is taken; the weights as they
+// were trained are had by naming the folder's model.safetensors. kData naming what is missing, or what does not agree
+// with the contract (weights hash, dimension, input size).
 TrainedModel load_model(const std::filesystem::path& path);
 // The file load_model would read.
 std::filesystem::path find_model_file(const std::filesystem::path& path);

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* kFormat = "likeness.checkpoint/1";
 constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kAverageFile = "ema.safetensors";
 
 // Where a rank's rows of the head, and the optimizer's, are.
 std::array<std::string, 2> part_files(int rank, int size) {
@@ -152,6 +153,10 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
     if (ranks.rank == 0) {
       refuse_non_finite(c.model.weights, folder, kModelFile);
       model::save_model(temporary / kModelFile, c.model, IfExists::kRefuse);
+      if (c.average) {
+        refuse_non_finite(c.average->weights, folder, kAverageFile);
+        model::save_model(temporary / kAverageFile, *c.average, IfExists::kRefuse);
+      }
     }
     const auto parts = part_files(ranks.rank, ranks.size);
     refuse_non_finite(c.head, folder, parts[0]);
@@ -177,6 +182,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& c, const SavingRa
       meet();
       parts_are_there = true;
       std::vector<std::string> names = {kModelFile};
+      if (c.average) names.push_back(kAverageFile);
       for (int r = 0; r < ranks.size; ++r)
         for (const std::string& part : part_files(r, ranks.size)) names.push_back(part);
       write_state(temporary, c, names);
@@ -224,6 +230,10 @@ Checkpoint load_checkpoint(const fs::path& folder) {
     const std::string got = file_digest(folder / name);
     if (got != digest) refuse("file of a checkpoint was altered", folder / name, "digest " + digest, got);
     if (name == kModelFile) continue;
+    if (name == kAverageFile) {
+      c.average = model::load_model(folder / name);
+      continue;
+    }
     // The parts of several ranks hold different rows of the same tensors.
     model::Weights part = model::read_safetensors(folder / name);
     model::Weights& whole = name.starts_with("head") ? c.head : c.optimizer;

@@ -30,9 +30,10 @@ struct Checkpoint {
   Progressed progress;
   std::map<std::string, std::string> settings;  // Recipe::settings()
   std::string data_digest;
-  model::TrainedModel model;  // backbone, with its contract
-  model::Weights head;        // row ranges of "weight" [C,D]
-  model::Weights optimizer;   // "momentum/<parameter>" for the backbone, row ranges of "momentum/head"
+  model::TrainedModel model;                        // backbone, with its contract
+  std::optional<model::TrainedModel> average = {};  // with the moving average of its weights, where the run keeps one
+  model::Weights head;                              // row ranges of "weight" [C,D]
+  model::Weights optimizer;  // "momentum/<parameter>" for the backbone, row ranges of "momentum/head"
 };
 
 // Class-sharded tensors are stored as row ranges, "<name>[begin:end]", so that any number of ranks can write and read
@@ -51,7 +52,8 @@ struct SavingRanks {
 };
 
 // Writes `folder` whole or not at all: model.safetensors, head.safetensors, optimizer.safetensors (with several ranks
-// head-R and optimizer-R, one pair from each), and last state.json with a digest of each. Refuses to write weights that
+// head-R and optimizer-R, one pair from each), ema.safetensors where there is an average, and last state.json with a
+// digest of each. Refuses to write weights that
 // are not finite (kData): an older checkpoint is then still the newest. All ranks fail when one does (kEnvironment).
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, const SavingRanks& ranks = {});
 

@@ -167,6 +167,7 @@ Recipe read_recipe(Config& config) {
   r.precision = config.get_choice("precision", "f32", {"bf16", "f32"});
   r.batch_norm = config.get_choice("batch_norm", "per_rank", {"frozen", "per_rank", "synchronised"});
   read_optimizer(config, r);
+  r.ema = read_ema(config);
 
   r.guard_skips = config.get_int("guard.skips", 3, 0);
   r.guard_rollbacks = config.get_int("guard.rollbacks", 2, 0);
@@ -230,6 +231,9 @@ std::map<std::string, std::string> Recipe::settings() const {
   std::string steps_text;
   for (std::int64_t m : schedule.milestones) steps_text += text(m) + " ";
   put("schedule.milestones", steps_text);
+  // What came later is left out where it is off, so that older checkpoints are resumed as ever.
+  if (ema.on())
+    put("ema.decay", ema.decay), put("ema.warmup", ema.warmup), put("ema.copy_statistics", ema.copy_statistics);
   return s;
 }
 

@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "model/graph/backbones.h"
 #include "train/head/loss_options.h"
+#include "train/optim/ema_options.h"
 #include "train/optim/row_rule.h"
 #include "train/optim/schedule.h"
 #include "train/outliers.h"
@@ -69,6 +70,7 @@ struct Recipe {
   double clip_value = 0;                              // 0: none
   Schedule schedule;                                  // `total` is filled in once the set is open
   std::vector<double> milestones;                     // in epochs, for schedule.kind step
+  EmaOptions ema;
 
   std::int64_t guard_skips = 3;      // steps in a row that may be skipped because loss or gradient is not finite
   std::int64_t guard_rollbacks = 2;  // times a run goes back to its newest checkpoint after more
@@ -86,7 +88,7 @@ struct Recipe {
   bool skip_bad = false;
 
   // What decides the weights: two runs with equal settings (and machine, threads, data) end equal. Resuming with others
-  // is refused.
+  // is refused. A part that is switched off has none.
   std::map<std::string, std::string> settings() const;
 };
 

@@ -32,6 +32,13 @@ void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceS
                   .got = value,
                   .hint = "--resume goes on with the same recipe; --out begins another run"});
   }
+  for (const auto& [key, value] : c.settings)
+    if (recipe.settings().count(key) == 0)
+      fail_usage({.what = "this run began with another setting",
+                  .where = where.string() + ", " + key,
+                  .expected = value,
+                  .got = "nothing",
+                  .hint = "--resume goes on with the same recipe; --out begins another run"});
   if (c.data_digest != source.digest())
     fail_data({.what = "this run began with other pictures",
                .where = source.path().string(),
@@ -42,24 +49,29 @@ void check_same_run(const Checkpoint& c, const Recipe& recipe, const data::FaceS
 
 Facts facts_of(const std::string& command, const Recipe& recipe, const TrainingSet& set, const std::string& device,
                bool on_cpu, int threads, const std::string& torch_version) {
-  return {{"command", command},
-          {"data", set.source->path().string()},
-          {"data_digest", set.source->digest()},
-          {"pictures", std::to_string(set.source->size())},
-          {"identities", std::to_string(set.source->identities())},
-          {"exclude", recipe.exclude},
-          {"excluded", std::to_string(set.excluded)},
-          {"init", recipe.init},
-          {"precision", recipe.precision},
-          {"device", device},
-          {"threads", std::to_string(threads)},
-          {"ranks", std::to_string(recipe.ranks)},
-          {"revision", git_revision()},
-          {"version", version_text()},
-          {"torch", torch_version},
-          {"cpu", cpu_features()},
-          {"determinism", on_cpu ? "bit-identical for the same binary, machine type, seed and threads"
-                                 : "sums on the GPU run in any order"}};
+  Facts facts = {{"command", command},
+                 {"data", set.source->path().string()},
+                 {"data_digest", set.source->digest()},
+                 {"pictures", std::to_string(set.source->size())},
+                 {"identities", std::to_string(set.source->identities())},
+                 {"exclude", recipe.exclude},
+                 {"excluded", std::to_string(set.excluded)},
+                 {"init", recipe.init},
+                 {"precision", recipe.precision},
+                 {"device", device},
+                 {"threads", std::to_string(threads)},
+                 {"ranks", std::to_string(recipe.ranks)},
+                 {"revision", git_revision()},
+                 {"version", version_text()},
+                 {"torch", torch_version},
+                 {"cpu", cpu_features()},
+                 {"determinism", on_cpu ? "bit-identical for the same binary, machine type, seed and threads"
+                                        : "sums on the GPU run in any order"}};
+  if (recipe.ema.on())
+    facts.emplace_back("judged",
+                       "moving average of the weights (ema.safetensors); model.safetensors is the network as "
+                       "it was trained");
+  return facts;
 }
 
 }  // namespace likeness::train

@@ -45,6 +45,10 @@ class Session {
   void write_best();
   void save();
   model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
+  std::optional<model::TrainedModel> averaged() const {
+    if (!trainer_->ema()) return std::nullopt;
+    return model::TrainedModel{model_->graph(), trainer_->ema()->state(), contract_};
+  }
 
   const TrainRequest& request_;
   at::Device device_ = at::kCPU;
@@ -129,6 +133,8 @@ void Session::restore(const fs::path& checkpoint) {
   check_same_run(c, recipe_, *source_, checkpoint);
   model_->load(c.model.weights, checkpoint.string());
   trainer_->load(c.head, c.optimizer, checkpoint.string());
+  if (trainer_->ema())
+    trainer_->ema()->load(c.average ? c.average->weights : model::Weights{}, (checkpoint / "ema.safetensors").string());
   trainer_->progress() = c.progress;
 }
 
@@ -168,7 +174,10 @@ void Session::open_folder(RunStart start) {
 void Session::validate() {
   if (validation_->empty()) return;
   Progressed& progress = trainer_->progress();
-  const Verdicts verdicts = validation_->judge(*model_, *group_);
+  const Verdicts verdicts = [this] {
+    const AverageInUse average(trainer_->ema());
+    return validation_->judge(*model_, *group_);
+  }();
   if (verdicts.stopped != 0) {
     // There is a next step, after which the trainer heeds the signal, too, and saves; or there is none: a run without
     // its last figures is not done, and goes on from the checkpoint before.
@@ -194,6 +203,7 @@ void Session::validate() {
 void Session::write_best() {
   write_folder_atomically(folder_->best(), IfExists::kReplace, [this](const fs::path& temporary) {
     model::save_model(temporary / "model.safetensors", trained(), IfExists::kRefuse);
+    if (const auto average = averaged()) model::save_model(temporary / "ema.safetensors", *average, IfExists::kRefuse);
     write_atomically(temporary / "step", IfExists::kRefuse, std::to_string(trainer_->progress().step) + "\n");
   });
 }
@@ -204,7 +214,7 @@ void Session::save() {
   c.settings = recipe_.settings();
   c.data_digest = source_->digest();
   c.model.graph = model_->graph(), c.model.contract = contract_;
-  if (leads()) model_->copy_state(&c.model.weights);  // the only rank that writes it
+  if (leads()) model_->copy_state(&c.model.weights), c.average = averaged();  // the only rank that writes them
   trainer_->save(&c.head, &c.optimizer);
   saver_->start(checkpoint_folder(out_, c.progress.step));
   if (!recipe_.checkpoint_async) saver_->wait(), c = {};

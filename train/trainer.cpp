@@ -36,6 +36,7 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
   for (const Parameter& p : parameters) backbone_.push_back(p.value);
   optimizer_ = std::make_unique<Optimizer>(std::move(parameters), recipe.optimizer);
   reducer_ = std::make_unique<Reducer>(backbone_, group_, ReducerOptions{.bf16 = recipe.rank_compression == "bf16"});
+  if (recipe.ema.on()) ema_ = std::make_unique<Ema>(model, recipe.ema);
   head.make_buffers(row_rule(recipe.optimizer, 0, 0, 0).buffers());
 }
 
@@ -84,6 +85,7 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
     const Span span("optimizer");
     if (count > 1) head_.apply(rule, head_gradient_);
     optimizer_->step(rate, progress_.step);
+    if (ema_) ema_->update(progress_.step);
   }
   ++progress_.step;
   return meters;

@@ -14,6 +14,7 @@
 #include "train/dist/reducer.h"
 #include "train/head/classifier.h"
 #include "train/meters.h"
+#include "train/optim/ema.h"
 #include "train/optim/optimizer.h"
 #include "train/optim/schedule.h"
 #include "train/recipe.h"
@@ -66,6 +67,7 @@ class Trainer {
 
   Progressed& progress() { return progress_; }
   const LogRow& last() const { return row_; }
+  Ema* ema() { return ema_.get(); }  // null where the recipe asks for no average
 
   // Head and optimizer as checkpoints store them, and back; save() uses memory of an earlier call again. kData naming
   // `where` when they are another network's.
@@ -85,6 +87,7 @@ class Trainer {
   std::int64_t accumulate_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Reducer> reducer_;
+  std::unique_ptr<Ema> ema_;
   Schedule schedule_;
   std::int64_t allowed_skips_, skips_ = 0;
   double base_rate_, weight_decay_, clip_, clip_value_;

@@ -218,6 +218,8 @@ std::string TorchModel::first_non_finite(const at::Tensor& images) {
 const Graph& TorchModel::graph() const { return state_->graph; }
 const std::vector<std::pair<std::string, at::Tensor>>& TorchModel::parameters() const { return state_->parameters; }
 
+const std::map<std::string, at::Tensor>& TorchModel::tensors() const { return state_->tensors; }
+
 Weights TorchModel::state() const {
   Weights out;
   copy_state(&out);

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -63,6 +64,8 @@ class TorchModel {
   // Trainable parameters in state dict order, frozen ones left out. The tensors keep their identity for the module's
   // life: load() and to() change what is in them.
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const;
+  // The state dict but its counters: parameters, frozen ones too, and running statistics; the tensors themselves.
+  const std::map<std::string, at::Tensor>& tensors() const;
   // Everything in the state dict, copied, in the model's dtype; counters as i64.
   Weights state() const;
   // The same into `out`, whose memory is used again where it holds the state of an earlier call.

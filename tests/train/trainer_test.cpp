@@ -4,11 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "core/progress.h"
-#include "core/signals.h"
-#include "tests/support/paths.h"
-#include "tests/train/toy_set.h"
-#include "train/session.h"
+#include "tests/train/toy_run.h"
 
 namespace likeness::train {
 namespace {
@@ -17,37 +13,7 @@ namespace fs = std::filesystem;
 using test::error_of;
 using test::read_text_file;
 
-constexpr const char* kFiles[] = {"model.safetensors", "head.safetensors", "optimizer.safetensors"};
-
-class TrainerTest : public testing::Test {
- protected:
-  TrainerTest() {
-    set_progress_quiet(true);
-    data_ = test::make_toy_set(dir_ / "faces");
-  }
-  ~TrainerTest() override { set_stop_signal(0); }
-
-  TrainRequest request(const std::string& out, int steps, std::vector<std::string> assignments = {},
-                       RunStart start = RunStart::kNew) {
-    test::write_text(dir_ / "toy.yaml", test::toy_recipe(data_, steps));
-    return {.config = dir_ / "toy.yaml",
-            .assignments = std::move(assignments),
-            .out = dir_ / out,
-            .start = start,
-            .threads = 1,
-            .device = "cpu",
-            .command = "test"};
-  }
-  fs::path last(const std::string& out) const { return *newest_checkpoint(dir_ / out); }
-  void expect_same_end(const std::string& a, const std::string& b) const {
-    EXPECT_EQ(last(a).filename(), last(b).filename());
-    for (const char* file : kFiles)
-      EXPECT_TRUE(read_text_file(last(a) / file) == read_text_file(last(b) / file)) << a << " " << b << " " << file;
-  }
-
-  test::TempDir dir_;
-  fs::path data_;
-};
+class TrainerTest : public test::ToyRuns {};
 
 TEST_F(TrainerTest, StoppedAtAnyStepAndResumedItEndsWithTheSameBytes) {
   const std::vector<std::string> dropout = {"backbone.name=r18", "backbone.dropout=0.3"};
@@ -57,25 +23,8 @@ TEST_F(TrainerTest, StoppedAtAnyStepAndResumedItEndsWithTheSameBytes) {
     run_training(request(tag, steps, extra), {});
     for (int stop : {1, 4, 5, 6}) {
       const std::string out = tag + std::to_string(stop);
-      std::vector<std::string> assignments = extra;
-      assignments.push_back("validate=[none]");
-      assignments.push_back("validate_every=" + std::to_string(stop));
-      // The signal arrives while step `stop` is being judged; the step after it is the last.
-      int validations = 0;
-      const JudgeMaker interrupt = [&](const std::string&) {
-        return [&](engine::Engine& network) {
-          if (network.name() != "noise" && ++validations == 1) set_stop_signal(2);
-          return Metrics{};
-        };
-      };
-      EXPECT_THROW(run_training(request(out, steps, assignments), interrupt), Interrupted);
-      set_stop_signal(0);
-      EXPECT_EQ(last(out).filename(), "step-" + std::to_string(stop + 1));
-      EXPECT_FALSE(fs::exists(dir_ / out / "DONE"));
-      const TrainOutcome end = run_training(request(out, steps, extra, RunStart::kResume), {});
-      EXPECT_EQ(end.resumed_from, stop + 1);
+      stop_and_resume(out, steps, stop, extra);
       expect_same_end(tag, out);
-      EXPECT_TRUE(fs::exists(dir_ / out / "DONE"));
     }
   }
 }
@@ -84,7 +33,7 @@ TEST_F(TrainerTest, TwoRunsAreEqualAndAnotherSeedIsNot) {
   for (const char* out : {"a", "b"}) run_training(request(out, 4), {});
   run_training(request("c", 4, {"seed=2"}), {});
   expect_same_end("a", "b");
-  EXPECT_FALSE(read_text_file(last("a") / kFiles[0]) == read_text_file(last("c") / kFiles[0]));
+  EXPECT_FALSE(read_text_file(last("a") / "model.safetensors") == read_text_file(last("c") / "model.safetensors"));
 }
 
 TEST_F(TrainerTest, LossFallsAndTheRunIsAModel) {
