@@ -11,7 +11,7 @@ namespace likeness {
 // What a stream is for. Two purposes never share numbers.
 enum class Purpose : std::uint32_t {
   kShuffle = 1, kAugment = 2, kWeights = 3, kHead = 4, kSynthetic = 5, kBootstrap = 6, kSample = 7, kTest = 8, kDropout = 9,
-  kMargin = 10
+  kMargin = 10, kDistill = 11
 };
 
 // One block of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).

@@ -10,57 +10,17 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/rng.h"
-#include "engine/engine.h"
 #include "model/torch/tensors.h"
 #include "train/checkpoint.h"
+#include "train/class_sums.h"
 #include "train/identities.h"
 #include "train/live_engine.h"
 
 namespace likeness::train {
 namespace {
 
-// Embeddings held at once: 64 MB at 512 numbers each.
-constexpr std::size_t kChunk = 32768;
 // How far a class's further centres stand from the first, as a share of its length.
 constexpr double kSpread = 0.1;
-
-// Sums of unit embeddings of the own classes that are wanted, [count,D] f32; a class without pictures stays 0.
-at::Tensor sums_of_directions(const Classifier& head, model::TorchModel& model, const ModelContract& contract,
-                              const data::FaceSource& source, const std::vector<bool>& wanted, bool skip_bad) {
-  const ClassRange& range = head.range();
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < source.size(); ++i) {
-    const std::int64_t label = source.label(i);
-    if (range.holds(label) && wanted[static_cast<std::size_t>(label - range.begin)]) rows.push_back(i);
-  }
-  const std::int64_t dimension = head.weight().size(1);
-  at::Tensor sums = at::zeros({range.count, dimension}, at::kFloat);
-  LiveEngine live(model, contract);
-  Progress progress("centres", rows.size(), "pictures");
-  for (std::size_t first = 0; first < rows.size(); first += kChunk) {
-    const std::vector<std::int64_t> chunk(
-        rows.begin() + static_cast<std::ptrdiff_t>(first),
-        rows.begin() + static_cast<std::ptrdiff_t>(std::min(first + kChunk, rows.size())));
-    engine::EmbedOptions options;
-    options.threads = at::get_num_threads();
-    options.skip_bad = skip_bad;
-    std::int64_t before = 0;
-    options.progress = [&](std::int64_t done, std::int64_t) {
-      progress.add(static_cast<std::uint64_t>(done - before));
-      before = done;
-    };
-    const EmbeddingArchive archive = engine::embed(live, source, options, &chunk);
-    for (std::size_t i = 0; i < chunk.size(); ++i) {
-      if (archive.failed[i]) continue;
-      const float* e = archive.embeddings.data() + i * static_cast<std::size_t>(dimension);
-      const float scale = 1 / std::max(archive.norms[i], 1e-12f);
-      float* sum = sums.mutable_data_ptr<float>() + (source.label(chunk[i]) - range.begin) * dimension;
-      for (std::int64_t d = 0; d < dimension; ++d) sum[d] += scale * e[d];
-    }
-  }
-  progress.finish();
-  return sums;
-}
 
 // The K centres of local class c: `length` long, the first along `direction` [D].
 void put_centres(const Classifier& head, at::Tensor& weight, std::int64_t c, const at::Tensor& direction,
@@ -153,7 +113,10 @@ void start_centres(Classifier& head, model::TorchModel& model, const ModelContra
              ", " + format_count(static_cast<std::uint64_t>(o.classes - kept.count)) + " new");
   }
   if (std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
-    const at::Tensor sums = sums_of_directions(head, model, contract, source, wanted, recipe.skip_bad);
+    LiveEngine live(model, contract);
+    std::vector<float> by_class =
+        class_sums(live, source, head.range(), wanted, at::get_num_threads(), recipe.skip_bad);
+    const at::Tensor sums = at::from_blob(by_class.data(), {head.range().count, o.dimension}, at::kFloat);
     for (std::int64_t c = 0; c < head.range().count; ++c)
       if (wanted[static_cast<std::size_t>(c)] && sums[c].norm().item<double>() > 0)
         put_centres(head, weight, c, sums[c], length);

@@ -47,9 +47,13 @@ std::vector<std::string> read_identities(const fs::path& run_or_checkpoint) {
              .got = "something else"});
 }
 
-fs::path find_checkpoint(const fs::path& run_or_checkpoint) {
+std::optional<fs::path> checkpoint_of(const fs::path& run_or_checkpoint) {
   if (fs::exists(run_or_checkpoint / "state.json")) return run_or_checkpoint;
-  if (const auto newest = newest_checkpoint(run_or_checkpoint)) return *newest;
+  return newest_checkpoint(run_or_checkpoint);
+}
+
+fs::path find_checkpoint(const fs::path& run_or_checkpoint) {
+  if (const auto found = checkpoint_of(run_or_checkpoint)) return *found;
   fail_usage({.what = "class centres are kept in checkpoints only",
               .where = run_or_checkpoint.string(),
               .expected = "a run folder or a checkpoint as backbone.init for head.centres: run",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ void write_identities(const std::filesystem::path& run, const data::FaceSource& 
 // malformed.
 std::vector<std::string> read_identities(const std::filesystem::path& run_or_checkpoint);
 
-// The checkpoint meant by a path: itself, or the newest of a run folder. kUsage when it is neither: class centres are
-// kept nowhere else.
+// The checkpoint meant by a path: itself, or the newest of a run folder; nothing when it is neither.
+std::optional<std::filesystem::path> checkpoint_of(const std::filesystem::path& run_or_checkpoint);
+// The same. kUsage when it is neither: class centres are kept nowhere else.
 std::filesystem::path find_checkpoint(const std::filesystem::path& run_or_checkpoint);
 
 }  // namespace likeness::train

@@ -13,6 +13,7 @@ void Meters::add(std::int64_t step, const StepMeters& meters, const std::int64_t
   steps_.push_back(step);
   losses_.push_back(meters.loss);
   norms_.push_back(meters.gradient_norm);
+  terms_.push_back(meters.terms);
   pictures_.emplace_back(index, index + batch);
   seen_ += batch * ranks_;
   rate_ = meters.rate;
@@ -21,7 +22,13 @@ void Meters::add(std::int64_t step, const StepMeters& meters, const std::int64_t
 bool Meters::flush(LogRow* row) {
   if (losses_.empty()) return false;
   // One transfer for all of them.
-  const at::Tensor values = at::stack({at::stack(losses_), at::stack(norms_)}).to(at::kDouble).cpu();
+  std::vector<at::Tensor> rows = {at::stack(losses_), at::stack(norms_)};
+  for (std::size_t k = 0; k < terms_.front().size(); ++k) {
+    std::vector<at::Tensor> row;
+    for (const auto& step : terms_) row.push_back(step[k].second);
+    rows.push_back(at::stack(row));
+  }
+  const at::Tensor values = at::stack(rows).to(at::kDouble).cpu();
   const auto v = values.accessor<double, 2>();
   double sum = 0;
   outliers_.clear();
@@ -34,6 +41,9 @@ bool Meters::flush(LogRow* row) {
     for (const auto& found : {loss_watch_.add(step, v[0][i]), norm_watch_.add(step, v[1][i])})
       if (found) outliers_.push_back(*found);
   }
+  row->terms.clear();
+  for (std::size_t k = 0; k < terms_.front().size(); ++k)
+    row->terms.emplace_back(terms_.front()[k].first, values[static_cast<std::int64_t>(k) + 2].mean().item<double>());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
   row->step = steps_.back();
   row->loss = sum / static_cast<double>(steps);
@@ -41,7 +51,7 @@ bool Meters::flush(LogRow* row) {
   row->rate = rate_;
   row->pictures_per_second = static_cast<double>(seen_) / std::max(seconds, 1e-9);
   row->seconds += seconds;
-  losses_.clear(), norms_.clear(), pictures_.clear(), steps_.clear();
+  losses_.clear(), norms_.clear(), terms_.clear(), pictures_.clear(), steps_.clear();
   seen_ = 0;
   restart_clock();
   return true;

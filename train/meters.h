@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "train/outliers.h"
@@ -17,8 +18,9 @@ namespace likeness::train {
 
 // What one step gives: scalars on the device.
 struct StepMeters {
-  at::Tensor loss = {};           // mean over the batch
-  at::Tensor gradient_norm = {};  // of the backbone, before clipping
+  at::Tensor loss = {};                                        // mean over the batch
+  at::Tensor gradient_norm = {};                               // of the backbone, before clipping
+  std::vector<std::pair<std::string, at::Tensor>> terms = {};  // losses beside the classifier's, without their weight
   double rate = 0;
   bool skipped = false;  // loss or gradient was not finite: the backbone did not move
 };
@@ -50,6 +52,7 @@ class Meters {
   std::function<std::string(std::int64_t)> picture_;
   int ranks_;
   std::vector<at::Tensor> losses_, norms_;
+  std::vector<std::vector<std::pair<std::string, at::Tensor>>> terms_;  // by step
   std::vector<std::vector<std::int64_t>> pictures_;
   std::vector<std::int64_t> steps_;  // those that were skipped are not among them
   OutlierWatch loss_watch_, norm_watch_;

@@ -168,6 +168,10 @@ Recipe read_recipe(Config& config) {
   r.batch_norm = config.get_choice("batch_norm", "per_rank", {"frozen", "per_rank", "synchronised"});
   read_optimizer(config, r);
   r.ema = read_ema(config);
+  r.distill = read_distill(config);
+  if (r.distill.logits > 0 && (r.sub_centers > 1 || r.sparse))
+    config.fail("distill.logits", "0 with head.sub_centers above 1 or head.update sparse", text(r.distill.logits));
+  r.compatible = read_compatible(config);
 
   r.guard_skips = config.get_int("guard.skips", 3, 0);
   r.guard_rollbacks = config.get_int("guard.rollbacks", 2, 0);
@@ -234,6 +238,10 @@ std::map<std::string, std::string> Recipe::settings() const {
   // What came later is left out where it is off, so that older checkpoints are resumed as ever.
   if (ema.on())
     put("ema.decay", ema.decay), put("ema.warmup", ema.warmup), put("ema.copy_statistics", ema.copy_statistics);
+  if (distill.teacher.on())
+    put("distill.teacher", distill.teacher_hash), put("distill.embedding", distill.embedding),
+        put("distill.logits", distill.logits), put("distill.temperature", distill.temperature);
+  if (compatible.old.on()) put("compatible_with", compatible.old_hash), put("compatible_weight", compatible.weight);
   return s;
 }
 

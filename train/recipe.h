@@ -13,6 +13,7 @@
 #include "train/optim/row_rule.h"
 #include "train/optim/schedule.h"
 #include "train/outliers.h"
+#include "train/terms/options.h"
 
 namespace likeness::train {
 
@@ -71,6 +72,8 @@ struct Recipe {
   Schedule schedule;                                  // `total` is filled in once the set is open
   std::vector<double> milestones;                     // in epochs, for schedule.kind step
   EmaOptions ema;
+  DistillOptions distill;
+  CompatibleOptions compatible;
 
   std::int64_t guard_skips = 3;      // steps in a row that may be skipped because loss or gradient is not finite
   std::int64_t guard_rollbacks = 2;  // times a run goes back to its newest checkpoint after more

@@ -67,13 +67,15 @@ void recover_best(const fs::path& run) {
 }
 
 nlohmann::json row_json(const LogRow& r) {
-  return {{"step", r.step},
-          {"epoch", r.epoch},
-          {"loss", r.loss},
-          {"rate", r.rate},
-          {"gradient_norm", r.gradient_norm},
-          {"pictures_per_second", r.pictures_per_second},
-          {"seconds", r.seconds}};
+  nlohmann::json j = {{"step", r.step},
+                      {"epoch", r.epoch},
+                      {"loss", r.loss},
+                      {"rate", r.rate},
+                      {"gradient_norm", r.gradient_norm},
+                      {"pictures_per_second", r.pictures_per_second},
+                      {"seconds", r.seconds}};
+  for (const auto& [name, value] : r.terms) j[name] = value;
+  return j;
 }
 
 }  // namespace
@@ -141,6 +143,7 @@ void RunFolder::log(const LogRow& r) {
   events_->scalar(r.step, "train/rate", r.rate);
   events_->scalar(r.step, "train/gradient_norm", r.gradient_norm);
   events_->scalar(r.step, "train/pictures_per_second", r.pictures_per_second);
+  for (const auto& [name, value] : r.terms) events_->scalar(r.step, "train/" + name, value);
 }
 
 void RunFolder::log_validation(std::int64_t step, const std::string& set,

@@ -22,7 +22,8 @@ struct LogRow {
   double rate = 0;           // learning rate of the last step
   double gradient_norm = 0;  // of the backbone, last step, before clipping
   double pictures_per_second = 0;
-  double seconds = 0;  // of training, over all starts
+  double seconds = 0;                                      // of training, over all starts
+  std::vector<std::pair<std::string, double>> terms = {};  // losses beside the classifier's, without their weight
 };
 
 // Named facts about a start of the run, in the order they are written.

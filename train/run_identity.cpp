@@ -1,5 +1,7 @@
 #include "train/run_identity.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "core/version.h"
 

@@ -16,6 +16,7 @@
 #include "train/joining.h"
 #include "train/run_identity.h"
 #include "train/starting_point.h"
+#include "train/terms/make.h"
 #include "train/trainer.h"
 #include "train/training_set.h"
 
@@ -59,6 +60,7 @@ class Session {
   TrainingSet set_;
   const data::FaceSource* source_ = nullptr;  // set_'s
   ModelContract contract_;
+  std::unique_ptr<TermMaker> terms_;
   std::unique_ptr<Group> group_;
   data::LoaderOptions loading_;
   std::unique_ptr<Saver> saver_;
@@ -94,6 +96,7 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   contract_.dimension = recipe_.backbone.embedding;
   complete_recipe(recipe_, source_->size(), contract_.geometry.width);
   if (start_) check_starting_point(*start_, recipe_, contract_.geometry);
+  terms_ = std::make_unique<TermMaker>(recipe_, *source_, contract_, threads_, !device_.is_cpu());
   validation_ = std::make_unique<Validation>(recipe_.validate, judges, contract_);
   // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
   group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
@@ -117,7 +120,7 @@ void Session::begin(bool restored) {
   model_->to(device_);
   head_->to(device_);
   if (!restored) start_centres(*head_, *model_, contract_, *source_, recipe_);
-  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_);
+  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_, terms_->make(recipe_, *head_));
 }
 
 void Session::resume() {

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -17,10 +18,13 @@ std::vector<double> as_vector(const std::array<double, 3>& a) { return {a.begin(
 
 }  // namespace
 
-Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device)
+Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device,
+                 std::vector<std::unique_ptr<Term>> terms)
     : group_(head.group()),
       model_(model),
       head_(head),
+      terms_(std::move(terms)),
+      collects_(std::any_of(terms_.begin(), terms_.end(), [](const auto& t) { return t->wants_centre_gradient(); })),
       accumulate_(recipe.accumulate),
       schedule_(recipe.schedule),
       allowed_skips_(recipe.guard_skips),
@@ -33,6 +37,9 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
                                                                             .decay_everything = recipe.decay_everything,
                                                                             .rates = recipe.rates,
                                                                             .freeze = recipe.freeze});
+  for (const auto& term : terms_)
+    for (const auto& [name, value] : term->parameters())
+      parameters.push_back({.name = name, .value = value, .weight_decay = recipe.weight_decay});
   for (const Parameter& p : parameters) backbone_.push_back(p.value);
   optimizer_ = std::make_unique<Optimizer>(std::move(parameters), recipe.optimizer);
   reducer_ = std::make_unique<Reducer>(backbone_, group_, ReducerOptions{.bf16 = recipe.rank_compression == "bf16"});
@@ -49,25 +56,16 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
   const RowRule rule = row_rule(optimizer_->options(), rate, weight_decay_, progress_.step);
   const bool guarded = device_.is_cpu();  // reading a number back from a GPU would make it wait
   if (guarded) model_.remember_statistics();
-  if (count > 1 && !head_gradient_.centres.defined()) head_gradient_ = head_.zero_gradient();
-  if (count > 1) head_gradient_.zero();
+  const bool collects = count > 1 || collects_;  // else the centres move at once
+  if (collects && !head_gradient_.centres.defined()) head_gradient_ = head_.zero_gradient();
+  if (collects) head_gradient_.zero();
   group_.at_step(progress_.step + 1);
   StepMeters meters{.rate = rate};
   bool finite = true;
   for (std::int64_t i = 0; i < count; ++i) {
     const MicroBatch batch = next();
     if (!finite) continue;  // the order of the pictures does not depend on what became of them
-    const at::Tensor embeddings = in_span("forward", [&] { return model_.forward(batch.images); });
-    // Alone, the centres move at once; several batches collect their gradient.
-    const HeadStep head = in_span("head", [&] {
-      return head_.step(embeddings, batch.labels, progress_.step, count == 1 ? &rule : nullptr,
-                        count == 1 ? nullptr : &head_gradient_, 1.0 / static_cast<double>(count));
-    });
-    finite = head.finite;
-    reducer_->pause(i + 1 < count);
-    if (finite) in_span("backward", [&] { embeddings.backward(head.embeddings); });
-    const at::Tensor share = head.loss / static_cast<double>(count);
-    meters.loss = meters.loss.defined() ? meters.loss + share : share;
+    finite = learn(batch, 1.0 / static_cast<double>(count), collects ? nullptr : &rule, i + 1 == count, &meters);
   }
   if (finite) {
     in_span("all-reduce", [&] { reducer_->finish(); });
@@ -83,12 +81,48 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
     model_.restore_statistics();
   } else {
     const Span span("optimizer");
-    if (count > 1) head_.apply(rule, head_gradient_);
+    if (collects) head_.apply(rule, head_gradient_);
     optimizer_->step(rate, progress_.step);
     if (ema_) ema_->update(progress_.step);
   }
   ++progress_.step;
   return meters;
+}
+
+bool Trainer::learn(const MicroBatch& batch, double share, const RowRule* rule, bool last, StepMeters* meters) {
+  const at::Tensor embeddings = in_span("forward", [&] { return model_.forward(batch.images); });
+  HeadGradient* collected = rule ? nullptr : &head_gradient_;
+  std::vector<TermStep> terms;  // before the centres move
+  for (const auto& term : terms_) {
+    const Span span("terms");
+    terms.push_back(term->step({.embeddings = embeddings,
+                                .batch = batch,
+                                .step = progress_.step,
+                                .share = share,
+                                .centres = head_.weight(),
+                                .centre_gradient = collected ? &collected->centres : nullptr}));
+  }
+  const HeadStep head =
+      in_span("head", [&] { return head_.step(embeddings, batch.labels, progress_.step, rule, collected, share); });
+  const auto mean = [share](const at::Tensor& so_far, const at::Tensor& value) {
+    return so_far.defined() ? so_far + value * share : value * share;
+  };
+  meters->loss = mean(meters->loss, head.loss);
+  if (!head.finite) return false;
+  std::vector<at::Tensor> roots = {embeddings}, gradients = {head.embeddings};
+  std::size_t place = 0;
+  for (const TermStep& term : terms) {
+    if (term.gradient.defined()) gradients[0] = gradients[0] + term.gradient;
+    if (term.loss.defined()) roots.push_back(term.loss), gradients.push_back(at::ones_like(term.loss));
+    for (const auto& [name, value] : term.losses) {
+      if (place == meters->terms.size()) meters->terms.emplace_back(name, at::Tensor());
+      auto& sum = meters->terms[place++].second;
+      sum = mean(sum, value);
+    }
+  }
+  reducer_->pause(!last);
+  in_span("backward", [&] { torch::autograd::backward(roots, gradients); });
+  return true;
 }
 
 void Trainer::skipped(const at::Tensor& images, const std::vector<std::int64_t>& pictures, const Meters& meters,
@@ -129,9 +163,10 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     const StepMeters result = step(accumulate_, [&] {
       const data::Batch& batch = *in_span("wait for loader", [&] { return &loader.next(); });
       const Span span("normalise");
-      const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte).to(device_);
-      current = {.images = model::normalise_pixels(pixels, mean, std, preprocess.order == "bgr", dtype),
-                 .labels = at::from_blob(batch.labels, {batch.size}, at::kLong)};
+      const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte);
+      current = {.images = model::normalise_pixels(pixels.to(device_), mean, std, preprocess.order == "bgr", dtype),
+                 .labels = at::from_blob(batch.labels, {batch.size}, at::kLong),
+                 .pixels = pixels};
       pictures.insert(pictures.end(), batch.index, batch.index + batch.size);
       progress_.epoch = batch.epoch + (batch.position + 1) / per_epoch;
       progress_.position = (batch.position + 1) % per_epoch;

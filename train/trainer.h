@@ -10,6 +10,7 @@
 #include "core/preprocess.h"
 #include "data/loader.h"
 #include "model/torch/module.h"
+#include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/dist/reducer.h"
 #include "train/head/classifier.h"
@@ -18,13 +19,9 @@
 #include "train/optim/optimizer.h"
 #include "train/optim/schedule.h"
 #include "train/recipe.h"
+#include "train/terms/term.h"
 
 namespace likeness::train {
-
-// images [B,3,H,W] preprocessed, in the model's dtype; labels [B] i64 on the CPU.
-struct MicroBatch {
-  at::Tensor images, labels;
-};
 
 // What happens between steps; every member may be empty. Called on the training thread.
 struct TrainerHooks {
@@ -50,8 +47,9 @@ struct TrainerPace {
 // Owns the optimizer; borrows network and head, which live on `device` already. Not thread-safe.
 class Trainer {
  public:
-  // Gradients are averaged over the head's group.
-  Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device);
+  // Gradients are averaged over the head's group. `terms`: losses beside the head's.
+  Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device,
+          std::vector<std::unique_ptr<Term>> terms = {});
 
   // One step on `count` micro-batches, which `next` hands out one after the other: their mean gradient, as one batch of
   // all of them would give (batch norm sees each alone). Nothing is read back from a GPU.
@@ -78,12 +76,16 @@ class Trainer {
   void flush(Meters& meters, const TrainerHooks& hooks);
   void skipped(const at::Tensor& images, const std::vector<std::int64_t>& pictures, const Meters& meters,
                const TrainerHooks& hooks);
+  // Loss and gradients of one of a step's batches; false: the loss is not finite.
+  bool learn(const MicroBatch& batch, double share, const RowRule* rule, bool last, StepMeters* meters);
   int agreed_stop_signal();
   Group& group_;
   model::TorchModel& model_;
   Classifier& head_;
-  std::vector<at::Tensor> backbone_;
-  HeadGradient head_gradient_;  // where micro-batches collect it
+  std::vector<std::unique_ptr<Term>> terms_;
+  std::vector<at::Tensor> backbone_;  // and the terms' own parameters
+  HeadGradient head_gradient_;        // where micro-batches and terms collect it
+  bool collects_;
   std::int64_t accumulate_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Reducer> reducer_;

@@ -35,6 +35,14 @@ const model::WeightTensor& find(const model::Weights& weights, const std::string
   return it->second;
 }
 
+// Everything that a term has learnt.
+NamedTensors kept(Term& term) {
+  NamedTensors all = term.parameters();
+  const NamedTensors state = term.state();
+  all.insert(all.end(), state.begin(), state.end());
+  return all;
+}
+
 }  // namespace
 
 void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
@@ -45,6 +53,8 @@ void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
   model::copy_tensor(head_.weight(), &head->tensors[row_range("weight", first, last)]);
   for (const auto& [name, value] : head_.loss().state()) model::copy_tensor(value, &head->tensors["loss/" + name]);
   if (head_.bias().defined()) model::copy_tensor(head_.bias(), &head->tensors["bias"]);
+  for (std::size_t i = 0; group_.rank() == 0 && i < terms_.size(); ++i)
+    for (const auto& [name, value] : kept(*terms_[i])) model::copy_tensor(value, &optimizer->tensors["term/" + name]);
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
     for (std::size_t i = 0; group_.rank() == 0 && i < optimizer_->parameters().size(); ++i)
       model::copy_tensor(optimizer_->buffers()[k][i],
@@ -62,6 +72,8 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
   for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
   if (head_.bias().defined()) put(find(head, "bias", head_file), head_.bias(), head_file);
   const std::string file = where + "/optimizer.safetensors";
+  for (const auto& term : terms_)
+    for (const auto& [name, value] : kept(*term)) put(find(optimizer, "term/" + name, file), value, file + ", " + name);
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
     for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
       const std::string& name = optimizer_->parameters()[i].name;

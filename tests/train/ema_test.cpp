@@ -8,6 +8,7 @@
 
 #include "model/torch/tensors.h"
 #include "tests/train/ranks.h"
+#include "tests/train/toy_net.h"
 #include "tests/train/toy_run.h"
 #include "train/trainer.h"
 
@@ -16,14 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::error_of;
-
-model::Graph small_graph() {
-  model::GraphBuilder g("small", 16, 16);
-  int x = g.conv("conv", g.input(), {.channels = 4, .kernel = 3, .stride = 4, .padding = 1});
-  x = g.prelu("prelu", g.batch_norm("bn", x));
-  x = g.flatten("flatten", x);
-  return g.finish(g.linear("fc", x, 6, true));
-}
 
 // Value of every number of the state at step n, by tensor, index and step.
 double path(std::size_t tensor, std::int64_t i, int n) {
@@ -45,7 +38,7 @@ TEST(Ema, EqualsItsRecursionInPlainDoubles) {
   constexpr int kSteps = 40;
   for (const EmaOptions o : {EmaOptions{.decay = .9, .warmup = 0}, EmaOptions{.decay = .95, .warmup = 10},
                              EmaOptions{.decay = .9, .warmup = 0, .copy_statistics = true}}) {
-    const model::Graph graph = small_graph();
+    const model::Graph graph = test::small_graph(6, true);
     model::TorchModel network(graph, model::initial_weights(graph, 1), at::kDouble);
     move(network, 0);
     Ema ema(network, o);
@@ -91,7 +84,7 @@ TEST(Ema, TheDecayWarmsUp) {
 }
 
 TEST(Ema, ExchangesAndLeavesWhatDoesNotMove) {
-  const model::Graph graph = small_graph();
+  const model::Graph graph = test::small_graph(6, true);
   model::TorchModel network(graph, model::initial_weights(graph, 1), at::kFloat);
   Ema ema(network, {.decay = .999});
   const model::Weights start = network.state();
@@ -120,7 +113,7 @@ TEST(Ema, ExchangesAndLeavesWhatDoesNotMove) {
 TEST(Ema, RanksKeepTheSameAverage) {
   std::vector<model::Weights> averages(2);
   test::on_ranks(2, [&](Group& group) {
-    const model::Graph graph = small_graph();
+    const model::Graph graph = test::small_graph(6, true);
     model::TorchModel network(graph, model::initial_weights(graph, 1), at::kFloat);
     Classifier head({.classes = 5, .dimension = 6, .seed = 2}, at::kFloat, &group);
     Recipe recipe;

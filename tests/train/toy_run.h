@@ -7,6 +7,7 @@
 #include "core/signals.h"
 #include "tests/support/paths.h"
 #include "tests/train/toy_set.h"
+#include "train/checkpoint.h"
 #include "train/session.h"
 
 namespace likeness::test {

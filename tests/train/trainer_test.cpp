@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "tests/train/toy_net.h"
 #include "tests/train/toy_run.h"
 
 namespace likeness::train {
@@ -122,11 +123,7 @@ TEST_F(TrainerTest, ADivergingRunGoesBackAndSlowsDown) {
 
 // A network without batch norm, in f64: three micro-batches of four are one batch of twelve.
 TEST(Accumulation, EqualsTheLargeBatch) {
-  model::GraphBuilder g("small", 16, 16);
-  int x = g.conv("conv", g.input(), {.channels = 6, .kernel = 3, .stride = 4, .padding = 1, .bias = true});
-  x = g.prelu("prelu", x);
-  x = g.flatten("flatten", x);
-  const model::Graph graph = g.finish(g.linear("fc", x, 8, true));
+  const model::Graph graph = test::small_graph();
   for (const RowRuleKind kind : {RowRuleKind::kSgd, RowRuleKind::kAdamW}) {
     std::vector<at::Tensor> ends[2];
     for (const std::int64_t count : {1, 3}) {

@@ -1,0 +1,14 @@
+// What the network is shown at once.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace likeness::train {
+
+// images [B,3,H,W] preprocessed, in the model's dtype; labels [B] i64 on the CPU. pixels [B,H,W,3] u8 on the CPU: the
+// same pictures as they were before, flips and all, for losses that look at them (train/terms); else undefined.
+struct MicroBatch {
+  at::Tensor images, labels, pixels = {};
+};
+
+}  // namespace likeness::train
