@@ -22,7 +22,8 @@ struct StepMeters {
   at::Tensor gradient_norm = {};                               // of the backbone, before clipping
   std::vector<std::pair<std::string, at::Tensor>> terms = {};  // losses beside the classifier's, without their weight
   double rate = 0;
-  bool skipped = false;  // loss or gradient was not finite: the backbone did not move
+  bool overflowed = false;  // skipped because fp16 was too short for a gradient: the loss scale was lowered
+  bool skipped = false;     // loss or gradient was not finite: the backbone did not move
 };
 
 class Meters {

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "train/head/loss.h"
+#include "train/optim/loss_scaler.h"
 
 namespace likeness::train {
 namespace {
@@ -164,8 +165,9 @@ Recipe read_recipe(Config& config) {
     config.fail("triplet.weight",
                 "0, or sampler.pictures_per_identity 2 or more: a triplet needs two pictures of one identity",
                 text(r.triplet_weight));
-  r.precision = config.get_choice("precision", "f32", {"bf16", "f32"});
+  r.precision = config.get_choice("precision", "f32", {"bf16", "f32", "fp16"});
   r.batch_norm = config.get_choice("batch_norm", "per_rank", {"frozen", "per_rank", "synchronised"});
+  if (r.precision == "fp16") r.loss_scale = config.get_double("loss_scale", LossScalerOptions{}.start, 1, 1 << 24);
   read_optimizer(config, r);
   r.ema = read_ema(config);
   r.distill = read_distill(config);
@@ -236,6 +238,7 @@ std::map<std::string, std::string> Recipe::settings() const {
   for (std::int64_t m : schedule.milestones) steps_text += text(m) + " ";
   put("schedule.milestones", steps_text);
   // What came later is left out where it is off, so that older checkpoints are resumed as ever.
+  if (precision == "fp16") put("loss_scale", loss_scale);
   if (ema.on())
     put("ema.decay", ema.decay), put("ema.warmup", ema.warmup), put("ema.copy_statistics", ema.copy_statistics);
   if (distill.teacher.on())

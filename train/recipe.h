@@ -58,7 +58,8 @@ struct Recipe {
   double flip = 0.5;
   std::int64_t per_identity = 0;  // pictures of an identity in a batch; 0: every picture once an epoch
   double triplet_weight = 0, triplet_margin = 0.3;
-  std::string precision = "f32";        // f32, bf16
+  std::string precision = "f32";        // f32, bf16, fp16
+  double loss_scale = 65536;            // at the start, with fp16
   std::string batch_norm = "per_rank";  // statistics: per_rank, synchronised, frozen
 
   OptimizerOptions optimizer;

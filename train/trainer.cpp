@@ -43,6 +43,10 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
   for (const Parameter& p : parameters) backbone_.push_back(p.value);
   optimizer_ = std::make_unique<Optimizer>(std::move(parameters), recipe.optimizer);
   reducer_ = std::make_unique<Reducer>(backbone_, group_, ReducerOptions{.bf16 = recipe.rank_compression == "bf16"});
+  if (recipe.precision == "fp16") {
+    model.set_fp16(true);
+    scaler_.emplace(LossScalerOptions{.start = recipe.loss_scale});
+  }
   if (recipe.ema.on()) ema_ = std::make_unique<Ema>(model, recipe.ema);
   head.make_buffers(row_rule(recipe.optimizer, 0, 0, 0).buffers());
 }
@@ -54,7 +58,8 @@ StepMeters Trainer::step(const MicroBatch& batch) {
 StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& next) {
   const double rate = base_rate_ * progress_.rate_factor * schedule_factor(schedule_, progress_.step);
   const RowRule rule = row_rule(optimizer_->options(), rate, weight_decay_, progress_.step);
-  const bool guarded = device_.is_cpu();  // reading a number back from a GPU would make it wait
+  // Reading a number back from a GPU makes it wait; the loss scaler must.
+  const bool guarded = device_.is_cpu() || scaler_;
   if (guarded) model_.remember_statistics();
   const bool collects = count > 1 || collects_;  // else the centres move at once
   if (collects && !head_gradient_.centres.defined()) head_gradient_ = head_.zero_gradient();
@@ -70,12 +75,17 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
   if (finite) {
     in_span("all-reduce", [&] { reducer_->finish(); });
     const Span span("clip");
+    if (scaler_) scale_gradients(backbone_, 1 / scaler_->scale());
     if (clip_value_ > 0) clip_gradient_value(backbone_, clip_value_);
     meters.gradient_norm = clip_gradient_norm(backbone_, clip_);  // the head is not clipped, as in the reference
   } else {
     meters.gradient_norm = at::full_like(meters.loss, NAN);
   }
   meters.skipped = guarded && !(finite && std::isfinite(meters.gradient_norm.item<double>()));
+  if (scaler_ && finite) {
+    meters.skipped = !everywhere(!meters.skipped);
+    meters.overflowed = scaler_->update(!meters.skipped) && meters.skipped;
+  }
   if (meters.skipped) {
     for (const at::Tensor& p : backbone_) at::Tensor(p).mutable_grad().reset();
     model_.restore_statistics();
@@ -120,6 +130,8 @@ bool Trainer::learn(const MicroBatch& batch, double share, const RowRule* rule, 
       sum = mean(sum, value);
     }
   }
+  if (scaler_)
+    for (at::Tensor& g : gradients) g = g * scaler_->scale();
   reducer_->pause(!last);
   in_span("backward", [&] { torch::autograd::backward(roots, gradients); });
   return true;
@@ -174,7 +186,9 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     });
     // ---- end of the training section ------------------------------------------------------------------------------
     const auto seen = static_cast<std::int64_t>(pictures.size());
-    if (result.skipped) {
+    if (result.overflowed) {
+      // What fp16 costs now and then, and no sign of a run that diverges.
+    } else if (result.skipped) {
       skipped(current.images, pictures, meters, hooks);
     } else {
       skips_ = 0;
@@ -193,6 +207,13 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     if (validate || save) meters.restart_clock();
     if (stop && !last) throw Interrupted(signal);
   }
+}
+
+bool Trainer::everywhere(bool here) {
+  if (group_.size() == 1) return here;
+  at::Tensor failures = at::full({1}, here ? 0 : 1, at::TensorOptions(device_).dtype(at::kFloat));
+  group_.all_reduce_max(failures);
+  return failures.item<float>() == 0;
 }
 
 // A signal that reached any rank stops all at the same step.

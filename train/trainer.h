@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/error.h"
 #include "core/preprocess.h"
@@ -16,6 +17,7 @@
 #include "train/head/classifier.h"
 #include "train/meters.h"
 #include "train/optim/ema.h"
+#include "train/optim/loss_scaler.h"
 #include "train/optim/optimizer.h"
 #include "train/optim/schedule.h"
 #include "train/recipe.h"
@@ -51,6 +53,8 @@ class Trainer {
   Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device,
           std::vector<std::unique_ptr<Term>> terms = {});
 
+  const LossScaler* scaler() const { return scaler_ ? &*scaler_ : nullptr; }  // null but for fp16
+
   // One step on `count` micro-batches, which `next` hands out one after the other: their mean gradient, as one batch of
   // all of them would give (batch norm sees each alone). Nothing is read back from a GPU.
   StepMeters step(std::int64_t count, const std::function<MicroBatch()>& next);
@@ -78,6 +82,7 @@ class Trainer {
                const TrainerHooks& hooks);
   // Loss and gradients of one of a step's batches; false: the loss is not finite.
   bool learn(const MicroBatch& batch, double share, const RowRule* rule, bool last, StepMeters* meters);
+  bool everywhere(bool here);  // true where it is on all ranks
   int agreed_stop_signal();
   Group& group_;
   model::TorchModel& model_;
@@ -90,6 +95,7 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Reducer> reducer_;
   std::unique_ptr<Ema> ema_;
+  std::optional<LossScaler> scaler_;  // with fp16
   Schedule schedule_;
   std::int64_t allowed_skips_, skips_ = 0;
   double base_rate_, weight_decay_, clip_, clip_value_;

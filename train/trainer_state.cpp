@@ -55,6 +55,10 @@ void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
   if (head_.bias().defined()) model::copy_tensor(head_.bias(), &head->tensors["bias"]);
   for (std::size_t i = 0; group_.rank() == 0 && i < terms_.size(); ++i)
     for (const auto& [name, value] : kept(*terms_[i])) model::copy_tensor(value, &optimizer->tensors["term/" + name]);
+  if (scaler_ && group_.rank() == 0) {
+    const double state[] = {scaler_->scale(), static_cast<double>(scaler_->state().good)};
+    optimizer->tensors["loss_scale"] = model::WeightTensor::f64({2}, state);
+  }
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
     for (std::size_t i = 0; group_.rank() == 0 && i < optimizer_->parameters().size(); ++i)
       model::copy_tensor(optimizer_->buffers()[k][i],
@@ -72,6 +76,10 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
   for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
   if (head_.bias().defined()) put(find(head, "bias", head_file), head_.bias(), head_file);
   const std::string file = where + "/optimizer.safetensors";
+  if (scaler_) {
+    const std::vector<double> state = find(optimizer, "loss_scale", file).as_double();
+    scaler_->restore({state.at(0), static_cast<std::int64_t>(state.at(1))});
+  }
   for (const auto& term : terms_)
     for (const auto& [name, value] : kept(*term)) put(find(optimizer, "term/" + name, file), value, file + ", " + name);
   for (std::size_t k = 0; k < head_.buffers().size(); ++k) {

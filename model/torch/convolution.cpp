@@ -13,9 +13,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-at::Tensor rounded(const at::Tensor& weight) { return weight.to(at::kBFloat16).to(at::kFloat); }
+at::Tensor rounded(const at::Tensor& weight, at::ScalarType type) { return weight.to(type).to(at::kFloat); }
 
-// A bf16 convolution by way of f32. A function of its own so that what is kept for the backward pass is bf16.
+// A bf16 or fp16 convolution by way of f32. A function of its own so that what is kept for the backward pass is as
+// short.
 class WidenedConvolution : public torch::autograd::Function<WidenedConvolution> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
@@ -24,24 +25,25 @@ class WidenedConvolution : public torch::autograd::Function<WidenedConvolution> 
     context->saved_data["stride"] = s.stride;
     context->saved_data["padding"] = s.padding;
     context->saved_data["groups"] = s.groups;
-    return at::conv2d(x.to(at::kFloat), rounded(weight), {}, {s.stride, s.stride}, {s.padding, s.padding}, {1, 1},
-                      s.groups)
-        .to(at::kBFloat16);
+    return at::conv2d(x.to(at::kFloat), rounded(weight, x.scalar_type()), {}, {s.stride, s.stride},
+                      {s.padding, s.padding}, {1, 1}, s.groups)
+        .to(x.scalar_type());
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const std::int64_t stride = context->saved_data["stride"].toInt(), padding = context->saved_data["padding"].toInt();
     const auto [dx, dw, db] = at::convolution_backward(
-        gradients[0].to(at::kFloat), saved[0].to(at::kFloat), rounded(saved[1]), at::OptionalIntArrayRef(),
-        {stride, stride}, {padding, padding}, {1, 1}, /*transposed=*/false, {0, 0},
+        gradients[0].to(at::kFloat), saved[0].to(at::kFloat), rounded(saved[1], saved[0].scalar_type()),
+        at::OptionalIntArrayRef(), {stride, stride}, {padding, padding}, {1, 1}, /*transposed=*/false, {0, 0},
         context->saved_data["groups"].toInt(), {context->needs_input_grad(0), context->needs_input_grad(1), false});
-    return {dx.defined() ? dx.to(at::kBFloat16) : dx, dw, at::Tensor()};
+    return {dx.defined() ? dx.to(saved[0].scalar_type()) : dx, dw, at::Tensor()};
   }
 };
 
 at::Tensor without_bias(const at::Tensor& x, const at::Tensor& weight, const ConvShape& s) {
   const bool bf16 = x.scalar_type() == at::kBFloat16;
+  if (x.is_cpu() && x.scalar_type() == at::kHalf) return WidenedConvolution::apply(x, weight, s);
   if (x.is_cpu() && is_narrow_group(x, weight, s)) return group_convolution(x, weight, s);
   if (x.is_cpu() && !(bf16 && bf16_is_native())) {
     const bool pointwise =

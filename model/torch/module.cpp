@@ -23,7 +23,7 @@ struct TorchModel::State {
   std::map<std::string, at::Tensor> tensors;                   // the whole state dict but the counters
   std::map<std::string, std::int64_t> counters;                // "….num_batches_tracked"
   std::vector<std::pair<std::string, at::Tensor>> parameters;  // the trainable ones
-  bool training = true, bf16 = false, frozen_statistics = false;
+  bool training = true, bf16 = false, fp16 = false, frozen_statistics = false;
   std::shared_ptr<const SumOverRanks> ranks;  // over which batch norm's statistics go
   std::uint64_t dropout_seed = 0;
   std::int64_t step = 0;
@@ -114,7 +114,7 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
     case Step::Kind::kAdd:
       return x + values[current.other];
     case Step::Kind::kFlatten:
-      return x.contiguous().flatten(1).to(dtype);  // bf16 ends here
+      return x.contiguous().flatten(1).to(dtype);  // bf16 and fp16 end here
     case Step::Kind::kLinear:
       return token_linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor(),
                           bf16 && x.dim() == 3);
@@ -145,7 +145,7 @@ template <class Visit>
 at::Tensor TorchModel::State::evaluate(const at::Tensor& images, Visit visit) {
   std::vector<at::Tensor> values(graph.nodes.size());
   values[0] = images.contiguous(at::MemoryFormat::ChannelsLast);
-  if (bf16) values[0] = values[0].to(at::kBFloat16);
+  if (bf16 || fp16) values[0] = values[0].to(bf16 ? at::kBFloat16 : at::kHalf);
   for (const Step& step : plan) {
     values[step.output] = run(step, values);
     visit(step, values[step.output]);
@@ -176,6 +176,11 @@ void TorchModel::share_statistics(SumOverRanks over_ranks) {
 void TorchModel::set_bf16(bool on) {
   TORCH_CHECK(!on || state_->dtype == at::kFloat, "bf16 is a way to compute an f32 network");
   state_->bf16 = on;
+}
+
+void TorchModel::set_fp16(bool on) {
+  TORCH_CHECK(!on || state_->dtype == at::kFloat, "fp16 is a way to compute an f32 network");
+  state_->fp16 = on;
 }
 
 void TorchModel::seed_dropout(std::uint64_t seed, std::int64_t step) {

@@ -47,6 +47,9 @@ class TorchModel {
   // emulation is eight times slower than f32, so the same rounded factors go through f32 products
   // (model/torch/convolution.h).
   void set_bf16(bool on);
+  // The same in fp16, whose range is short: gradients must be scaled (train/optim/loss_scaler.h). No CPU of ours
+  // computes in fp16: there the rounded factors go through f32 products, for tests and not for speed.
+  void set_fp16(bool on);
 
   // Dropout, stochastic depth and token masking draw from (seed, step), so a resumed run draws what the uninterrupted
   // one would have. Each forward in training mode advances `step` by one.

@@ -176,6 +176,8 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& residual, const NormParam
     if (p.slope.defined()) z = at::prelu(z, p.slope.to(z.scalar_type()));
     return residual.defined() ? z + residual : z;
   }
+  if (x.scalar_type() == at::kHalf)  // the loops know no fp16
+    return norm(x.to(at::kFloat), residual.defined() ? residual.to(at::kFloat) : residual, p).to(at::kHalf);
   const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
   return Norm::apply(x, given(residual), p.gamma, p.beta, given(p.slope), p);
 }

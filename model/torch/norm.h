@@ -33,8 +33,8 @@ struct NormParameters {
 // TORCH_LIBRARY_IMPL(likeness, CUDA, m) with the formulas of kernel/norm_math.h, and called from norm() where the
 // dispatcher finds it.
 //
-// x [B,C,H,W] channels-last or [B,C]; f32, f64, or bf16 with f32 parameters -> the same shape and type. `residual`:
-// undefined or like x. Differentiable in x, residual, gamma, beta and slope.
+// x [B,C,H,W] channels-last or [B,C]; f32, f64, or bf16 or fp16 with f32 parameters -> the same shape and type.
+// `residual`: undefined or like x. Differentiable in x, residual, gamma, beta and slope.
 at::Tensor norm(const at::Tensor& x, const at::Tensor& residual, const NormParameters& parameters);
 
 }  // namespace likeness::model

@@ -112,6 +112,11 @@ at::Tensor clip_gradient_norm(const std::vector<at::Tensor>& parameters, double 
   return norm;
 }
 
+void scale_gradients(const std::vector<at::Tensor>& parameters, double factor) {
+  at::NoGradGuard no_grad;
+  for (const at::Tensor& p : parameters) p.grad().mul_(factor);
+}
+
 void clip_gradient_value(const std::vector<at::Tensor>& parameters, double limit) {
   at::NoGradGuard no_grad;
   for (const at::Tensor& p : parameters) p.grad().clamp_(-limit, limit);

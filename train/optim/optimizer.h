@@ -60,6 +60,8 @@ std::vector<Parameter> group_parameters(const std::vector<std::pair<std::string,
 // L2 norm over all gradients as a scalar on their device; scales them by min(1, max_norm / (norm + 1e-6)) as torch's
 // clip_grad_norm_ does. max_norm 0 only measures. Nothing is read back.
 at::Tensor clip_gradient_norm(const std::vector<at::Tensor>& parameters, double max_norm);
+// Multiplies all gradients by a number.
+void scale_gradients(const std::vector<at::Tensor>& parameters, double factor);
 // Cuts every number of the gradients off to [-limit, limit].
 void clip_gradient_value(const std::vector<at::Tensor>& parameters, double limit);
 
