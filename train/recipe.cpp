@@ -168,6 +168,7 @@ Recipe read_recipe(Config& config) {
   r.precision = config.get_choice("precision", "f32", {"bf16", "f32", "fp16"});
   r.batch_norm = config.get_choice("batch_norm", "per_rank", {"frozen", "per_rank", "synchronised"});
   if (r.precision == "fp16") r.loss_scale = config.get_double("loss_scale", LossScalerOptions{}.start, 1, 1 << 24);
+  r.recompute = config.get_bool("recompute", false);
   read_optimizer(config, r);
   r.ema = read_ema(config);
   r.distill = read_distill(config);

@@ -61,6 +61,7 @@ struct Recipe {
   std::string precision = "f32";        // f32, bf16, fp16
   double loss_scale = 65536;            // at the start, with fp16
   std::string batch_norm = "per_rank";  // statistics: per_rank, synchronised, frozen
+  bool recompute = false;               // backward computes feature maps again instead of keeping them
 
   OptimizerOptions optimizer;
   double rate = 0.05;

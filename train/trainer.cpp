@@ -43,6 +43,7 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
   for (const Parameter& p : parameters) backbone_.push_back(p.value);
   optimizer_ = std::make_unique<Optimizer>(std::move(parameters), recipe.optimizer);
   reducer_ = std::make_unique<Reducer>(backbone_, group_, ReducerOptions{.bf16 = recipe.rank_compression == "bf16"});
+  model.set_recompute(recipe.recompute);
   if (recipe.precision == "fp16") {
     model.set_fp16(true);
     scaler_.emplace(LossScalerOptions{.start = recipe.loss_scale});

@@ -11,6 +11,7 @@
 #include "model/torch/convolution.h"
 #include "model/torch/norm.h"
 #include "model/torch/plan.h"
+#include "model/torch/recompute.h"
 #include "model/torch/tensors.h"
 #include "model/torch/tokens.h"
 
@@ -25,6 +26,7 @@ struct TorchModel::State {
   std::vector<std::pair<std::string, at::Tensor>> parameters;  // the trainable ones
   bool training = true, bf16 = false, fp16 = false, frozen_statistics = false;
   std::shared_ptr<const SumOverRanks> ranks;  // over which batch norm's statistics go
+  bool recompute = false, again = false;      // again: backward asks for a piece a second time
   std::uint64_t dropout_seed = 0;
   std::int64_t step = 0;
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // a running statistic, and its remembered value
@@ -35,6 +37,11 @@ struct TorchModel::State {
   // Runs the plan; visit(step, output) sees every output before its memory is given back.
   template <class Visit>
   at::Tensor evaluate(const at::Tensor& images, Visit visit);
+  struct Rerun;
+  at::Tensor first_value(const at::Tensor& images) const;
+  at::Tensor evaluate_in_pieces(const at::Tensor& images);
+  at::Tensor run_piece(std::pair<int, int> piece, const at::Tensor& x);
+  std::vector<at::Tensor> parameters_of(std::pair<int, int> piece) const;
   NormParameters norm_parameters(const Step& step);
   Rng chance(int node) const { return Rng(dropout_seed, Purpose::kDropout, step, node); }
   at::Tensor drop(const at::Tensor& x, const Node& node, int index) const;
@@ -73,11 +80,11 @@ NormParameters TorchModel::State::norm_parameters(const Step& step) {
                    .running_var = tensor(node, "running_var"),
                    .slope = {},
                    .epsilon = node.epsilon,
-                   .momentum = node.momentum,
+                   .momentum = again ? 0 : node.momentum,
                    .training = training && !frozen_statistics,
                    .ranks = ranks};
   if (step.prelu >= 0) p.slope = tensor(graph.nodes[step.prelu], "weight");
-  if (p.training) {
+  if (p.training && !again) {
     const auto counter = counters.find(node.prefix + ".num_batches_tracked");
     if (counter != counters.end()) ++counter->second;
   }
@@ -141,11 +148,62 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
   return {};
 }
 
+at::Tensor TorchModel::State::first_value(const at::Tensor& images) const {
+  const at::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
+  return bf16 || fp16 ? x.to(bf16 ? at::kBFloat16 : at::kHalf) : x;
+}
+
+at::Tensor TorchModel::State::run_piece(std::pair<int, int> piece, const at::Tensor& x) {
+  std::vector<at::Tensor> values(graph.nodes.size());
+  values[plan[piece.first].input] = x;
+  for (int s = piece.first; s < piece.second; ++s) {
+    values[plan[s].output] = run(plan[s], values);
+    for (int dead : plan[s].dies) values[dead].reset();
+  }
+  return values[plan[piece.second - 1].output];
+}
+
+std::vector<at::Tensor> TorchModel::State::parameters_of(std::pair<int, int> piece) const {
+  std::vector<at::Tensor> found;
+  for (const auto& [name, tensor] : parameters)
+    for (int s = piece.first; s < piece.second && tensor.requires_grad(); ++s) {
+      const auto belongs = [&](int node) {
+        return node >= 0 && (name + ".").starts_with(graph.nodes[node].prefix + ".");
+      };
+      if (!belongs(plan[s].node) && !belongs(plan[s].prelu)) continue;
+      found.push_back(tensor);
+      break;
+    }
+  return found;
+}
+
+// While a piece runs, the draws are those of its own step, whenever that was.
+struct TorchModel::State::Rerun {
+  Rerun(State& state, std::int64_t drawn, bool second) : state(state), now(state.step) {
+    state.step = drawn, state.again = second;
+  }
+  ~Rerun() { state.step = now, state.again = false; }
+  State& state;
+  std::int64_t now;
+};
+
+// The last piece is not computed again: backward begins with it.
+at::Tensor TorchModel::State::evaluate_in_pieces(const at::Tensor& images) {
+  at::Tensor x = first_value(images);
+  const std::vector<std::pair<int, int>> pieces = pieces_of_plan(plan);
+  for (std::size_t i = 0; i + 1 < pieces.size(); ++i)
+    x = recomputed(x, parameters_of(pieces[i]),
+                   [this, piece = pieces[i], drawn = step](const at::Tensor& in, bool second) {
+                     const Rerun rerun(*this, drawn, second);
+                     return run_piece(piece, in);
+                   });
+  return run_piece(pieces.back(), x).to(dtype);
+}
+
 template <class Visit>
 at::Tensor TorchModel::State::evaluate(const at::Tensor& images, Visit visit) {
   std::vector<at::Tensor> values(graph.nodes.size());
-  values[0] = images.contiguous(at::MemoryFormat::ChannelsLast);
-  if (bf16 || fp16) values[0] = values[0].to(bf16 ? at::kBFloat16 : at::kHalf);
+  values[0] = first_value(images);
   for (const Step& step : plan) {
     values[step.output] = run(step, values);
     visit(step, values[step.output]);
@@ -160,7 +218,9 @@ at::Tensor TorchModel::forward(const at::Tensor& images) {
                   images.size(3) == s.graph.input_width && images.scalar_type() == s.dtype,
               "images: want ", s.dtype, " [B,3,", s.graph.input_height, ",", s.graph.input_width, "], got ",
               images.scalar_type(), " ", images.sizes());
-  const at::Tensor embeddings = s.evaluate(images, [](const Step&, const at::Tensor&) {});
+  const bool in_pieces = s.recompute && s.training && at::GradMode::is_enabled();
+  const at::Tensor embeddings =
+      in_pieces ? s.evaluate_in_pieces(images) : s.evaluate(images, [](const Step&, const at::Tensor&) {});
   if (s.training) ++s.step;
   return embeddings;
 }
@@ -182,6 +242,8 @@ void TorchModel::set_fp16(bool on) {
   TORCH_CHECK(!on || state_->dtype == at::kFloat, "fp16 is a way to compute an f32 network");
   state_->fp16 = on;
 }
+
+void TorchModel::set_recompute(bool on) { state_->recompute = on; }
 
 void TorchModel::seed_dropout(std::uint64_t seed, std::int64_t step) {
   state_->dropout_seed = seed;

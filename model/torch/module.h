@@ -51,6 +51,10 @@ class TorchModel {
   // computes in fp16: there the rounded factors go through f32 products, for tests and not for speed.
   void set_fp16(bool on);
 
+  // Training forwards keep the values between pieces of the network alone, and backward computes the rest again:
+  // gradients bit for bit the same, for about a third more time. Running statistics and counters move once.
+  void set_recompute(bool on);
+
   // Dropout, stochastic depth and token masking draw from (seed, step), so a resumed run draws what the uninterrupted
   // one would have. Each forward in training mode advances `step` by one.
   void seed_dropout(std::uint64_t seed, std::int64_t step);
