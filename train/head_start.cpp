@@ -16,6 +16,8 @@ ClassifierOptions head_options(const Recipe& r, std::int64_t classes) {
           .loss = r.loss,
           .sub_centers = r.sub_centers,
           .sample_rate = r.sample_rate,
+          .sample_stages = r.sample_stages,
+          .steps = r.schedule.total,
           .sparse = r.sparse,
           .keep_bytes = r.head_keep_bytes,
           .bf16 = r.head_precision == "bf16",

@@ -66,6 +66,17 @@ void read_backbone(Config& config, Recipe& r) {
   r.backbone.dropout = config.get_double("backbone.dropout", 0, 0, 0.9);
 }
 
+// "what=1.5" -> {"what", 1.5}; the number is not negative.
+std::pair<std::string, double> read_factor(Config& config, const std::string& key, const std::string& entry,
+                                           const std::string& expected) {
+  const std::size_t cut = entry.find('=');
+  char* end = nullptr;
+  const double factor = cut == std::string::npos ? -1 : std::strtod(entry.c_str() + cut + 1, &end);
+  if (cut == std::string::npos || cut + 1 == entry.size() || *end != '\0' || !(factor >= 0))
+    config.fail(key, expected, entry);
+  return {entry.substr(0, cut), factor};
+}
+
 void read_head(Config& config, Recipe& r) {
   std::vector<std::string> names;
   for (const LossEntry* entry : loss_table()) names.push_back(entry->name);
@@ -84,6 +95,16 @@ void read_head(Config& config, Recipe& r) {
     config.fail("head.init", "head.centres random beside it: both say where the centres begin", r.head_init);
   r.sub_centers = config.get_int("head.sub_centers", 1, 1, 64);
   r.sample_rate = config.get_double("head.sample_rate", 1, 0, 1);
+  const std::string stages = "UNTIL=RATE by rising shares of the run, as \"0.1=0\", \"0.5=0.3\"";
+  for (const std::string& entry : config.get_strings("head.sample_stages", {})) {
+    const auto [until, rate] = read_factor(config, "head.sample_stages", entry, stages);
+    char* end = nullptr;
+    const double share = std::strtod(until.c_str(), &end);
+    if (*end != '\0' || !(share > (r.sample_stages.empty() ? 0 : r.sample_stages.back().until)) || share > 1 ||
+        rate > 1)
+      config.fail("head.sample_stages", stages, entry);
+    r.sample_stages.push_back({share, rate});
+  }
   r.sparse = config.get_choice("head.update", "dense", {"dense", "sparse"}) == "sparse";
   r.head_keep_bytes = config.get_int("head.keep_megabytes", 1024, 0) << 20;
   r.head_precision = config.get_choice("head.precision", "f32", {"bf16", "f32"});
@@ -106,12 +127,7 @@ void read_optimizer(Config& config, Recipe& r) {
     r.optimizer.nesterov = config.get_bool("optimizer.nesterov", false);
   }
   for (const std::string& entry : config.get_strings("optimizer.rates", {})) {
-    const std::size_t cut = entry.find('=');
-    char* end = nullptr;
-    const double factor = cut == std::string::npos ? -1 : std::strtod(entry.c_str() + cut + 1, &end);
-    if (cut == std::string::npos || *end != '\0' || !(factor >= 0))
-      config.fail("optimizer.rates", "PATTERN=FACTOR, as \"conv_sep.*=0.1\"", entry);
-    r.rates.emplace_back(entry.substr(0, cut), factor);
+    r.rates.push_back(read_factor(config, "optimizer.rates", entry, "PATTERN=FACTOR, as \"conv_sep.*=0.1\""));
   }
   r.freeze = config.get_strings("optimizer.freeze", {});
   r.decay_everything = config.get_choice("optimizer.decay", "everything", {"everything", "matrices"}) == "everything";
@@ -239,6 +255,9 @@ std::map<std::string, std::string> Recipe::settings() const {
   for (std::int64_t m : schedule.milestones) steps_text += text(m) + " ";
   put("schedule.milestones", steps_text);
   // What came later is left out where it is off, so that older checkpoints are resumed as ever.
+  std::string stages;
+  for (const SampleStage& s : sample_stages) stages += text(s.until) + "=" + text(s.rate) + " ";
+  if (!stages.empty()) put("head.sample_stages", stages);
   if (precision == "fp16") put("loss_scale", loss_scale);
   if (ema.on())
     put("ema.decay", ema.decay), put("ema.warmup", ema.warmup), put("ema.copy_statistics", ema.copy_statistics);

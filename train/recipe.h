@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "model/graph/backbones.h"
 #include "train/head/loss_options.h"
+#include "train/head/sample_stages.h"
 #include "train/optim/ema_options.h"
 #include "train/optim/row_rule.h"
 #include "train/optim/schedule.h"
@@ -43,6 +44,7 @@ struct Recipe {
   std::string head_init;           // centres to start from: a run, a checkpoint, or what `train drop --centers` wrote
   std::int64_t sub_centers = 1;
   double sample_rate = 1;
+  std::vector<SampleStage> sample_stages;
   bool sparse = false;
   std::int64_t head_keep_bytes = std::int64_t{1} << 30;
   std::string head_precision = "f32";  // f32, bf16: of the products' operands

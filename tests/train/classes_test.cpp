@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+#include "train/head/sample_stages.h"
+
 namespace likeness::train {
 namespace {
 
@@ -68,6 +70,13 @@ TEST(Classes, ChosenEvenly) {
     ASSERT_EQ(seen.size(), 500u);
     for (const auto& [c, n] : seen) EXPECT_NEAR(n, expected, 5 * deviation) << c;
   }
+}
+
+TEST(SampleStages, GoByTheShareOfTheRun) {
+  const std::vector<SampleStage> stages = {{.1, 0}, {.5, .3}};
+  for (const auto& [step, rate] : {std::pair{0, 0.0}, {9, 0.0}, {10, .3}, {49, .3}, {50, .8}, {99, .8}, {100, .8}})
+    EXPECT_EQ(sample_rate_at(stages, .8, step, 100), rate) << step;
+  EXPECT_EQ(sample_rate_at({}, .8, 0, 100), .8);
 }
 
 }  // namespace

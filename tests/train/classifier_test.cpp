@@ -399,5 +399,22 @@ TEST(Head, CentresDependOnSeedAndClassAlone) {
   EXPECT_TRUE(at::equal(wide.weight(), small.weight().to(at::kDouble)));
 }
 
+// Positives alone, then a half, then all: each step is what a head of that rate alone does.
+TEST(Classifier, SamplesInStages) {
+  const at::Tensor e = at::sin(at::arange(4 * 8, at::kDouble) * 1.3).reshape({4, 8});
+  const at::Tensor labels = at::tensor({1, 7, 7, 30}, at::kLong);
+  ClassifierOptions o{.classes = 40, .dimension = 8, .sample_rate = 1, .seed = 5};
+  ClassifierOptions staged = o;
+  staged.sample_stages = {{.25, 0}, {.5, .5}}, staged.steps = 8;
+  Classifier head(staged, at::kDouble);
+  for (const auto& [step, rate] : {std::pair{1, 0.0}, {2, .5}, {3, .5}, {4, 1.0}}) {
+    o.sample_rate = rate;
+    Classifier plain(o, at::kDouble);
+    EXPECT_TRUE(
+        at::equal(head.step(e, labels, step, nullptr).embeddings, plain.step(e, labels, step, nullptr).embeddings))
+        << step;
+  }
+}
+
 }  // namespace
 }  // namespace likeness::train

@@ -82,6 +82,10 @@ TEST(Recipe, MarginsReachTheirPlace) {
   EXPECT_EQ(many.sub_centers, 3);
   EXPECT_EQ(many.sample_rate, .1);
   EXPECT_TRUE(many.sparse);
+  const Recipe staged = parse("{data: x, head: {sample_stages: [0.1=0, 0.5=0.3]}}");
+  ASSERT_EQ(staged.sample_stages.size(), 2u);
+  EXPECT_EQ(staged.sample_stages[1].until, .5);
+  EXPECT_EQ(staged.sample_stages[1].rate, .3);
   EXPECT_TRUE(many.cap_reported_loss);
   const Recipe binary = parse("{data: x, head: {loss: sphereface2, type: A, t: 4, scale: 40}}");
   EXPECT_EQ(binary.loss.at("type"), 1);
@@ -112,6 +116,8 @@ TEST(Recipe, MistakesAreNamed) {
   refuse("{data: x, optimizer: {rate: fast}}", "optimizer.rate");
   refuse("{data: x, schedule: {kind: step}}", "milestones");
   refuse("{data: x, schedule: {kind: cosine, insightface: true}}", "insightface");
+  for (const char* stages : {"[0.5]", "[0.5=2]", "[0.5=0, 0.4=1]", "[0=1]", "[x=1]", "[0.5=]"})
+    refuse(std::string("{data: x, head: {sample_stages: ") + stages + "}}", "head.sample_stages");
   refuse("{data: x, head: {loss: cosface, m2: 0.1}}", "m2");  // another loss's key
   refuse("{data: x, head: {loss: arcface, past_pi: never}}", "mirror");
   refuse("{data: x, head: {loss: curricularface, filter: 0.4}}", "head.filter");

@@ -121,8 +121,9 @@ HeadStep Classifier::step(const at::Tensor& embeddings, const at::Tensor& labels
                           const RowRule* rule, HeadGradient* gradient, double share) {
   at::NoGradGuard no_grad;
   const Gathered all = gather(embeddings, labels);
-  if (options_.sample_rate >= 1) return run(all, nullptr, step, rule, gradient, share);
-  const auto classes = sample_classes(all.labels, range_, {.rate = options_.sample_rate, .seed = options_.seed}, step);
+  const double rate = sample_rate_at(options_.sample_stages, options_.sample_rate, step, options_.steps);
+  if (rate >= 1) return run(all, nullptr, step, rule, gradient, share);
+  const auto classes = sample_classes(all.labels, range_, {.rate = rate, .seed = options_.seed}, step);
   return run(all, &classes, step, rule, gradient, share);
 }
 

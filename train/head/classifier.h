@@ -11,6 +11,7 @@
 #include "train/dist/group.h"
 #include "train/head/classes.h"
 #include "train/head/loss.h"
+#include "train/head/sample_stages.h"
 #include "train/head/tiles.h"
 #include "train/head/triplet.h"
 
@@ -22,6 +23,8 @@ struct ClassifierOptions {
   LossOptions loss = {};
   std::int64_t sub_centers = 1;  // K centres per class, of which the nearest counts: label noise gathers in the others
   double sample_rate = 1;        // share of the classes that take part in a step (PartialFC); 0: the positives alone
+  std::vector<SampleStage> sample_stages = {};  // other rates before that one, by share of `steps`
+  std::int64_t steps = 0;                       // of the run; for sample_stages
   bool sparse = false;  // true: centres that take no part do not move (PartialFC v1); false: decay and momentum
                         // move them (v2, arcface_torch now)
   std::int64_t keep_bytes = std::int64_t{1} << 30;  // cosines are computed twice where B x C needs more than this
