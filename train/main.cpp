@@ -8,6 +8,7 @@
 #include "model/torch/allocator.h"
 #include "train/dist/launch.h"
 #include "train/plan/verb_plan.h"
+#include "train/rehearsal.h"
 #include "train/verb_drop.h"
 #include "train/verb_run.h"
 #include "train/verb_weights.h"
@@ -19,29 +20,78 @@ namespace {
 // The figures of a validation, the one that chooses the best weights first.
 constexpr const char* kMetrics[] = {"accuracy", "tar@fmr=1e-3", "tar@fmr=1e-2", "auc", "eer"};
 
-// `entry` is SET or SET=PAIRS. Without a list the set's stored pairs count, and without those every pair of its
-// pictures.
+// SET or SET=PAIRS. Without a list the set's stored pairs count, and without those every pair of its pictures.
+struct ValidationSet {
+  explicit ValidationSet(const std::string& text) {
+    const std::size_t cut = text.find('=');
+    source = data::open_faces(text.substr(0, cut));
+    const eval::SetIndex index = eval::SetIndex::of(*source);
+    trials = cut != std::string::npos  ? eval::read_trials(text.substr(cut + 1), index)
+             : source->pairs().empty() ? eval::all_trials(index)
+                                       : eval::stored_trials(*source, index);
+    if (trials.all) return;
+    rows = eval::needed_rows(trials);
+    trials = eval::remap(trials, rows);
+  }
+  // Nothing on ranks other than 0, which judges (validation.h).
+  std::optional<EmbeddingArchive> embed(engine::Engine& network) const {
+    return train::embed_over_ranks(network, *source, trials.all ? nullptr : &rows);
+  }
+  std::shared_ptr<const data::FaceSource> source;
+  eval::Trials trials;             // over the archive that embed gives
+  std::vector<std::int64_t> rows;  // the set's that a list needs
+};
+
+train::Metrics figures(const EmbeddingArchive& archive, const eval::Trials& trials) {
+  eval::VerifyOptions options;
+  options.convention = trials.all ? eval::Convention::kFixedFmr : eval::Convention::kInsightface;
+  options.plots = false;
+  const eval::Result result = eval::verify(archive, trials, options);
+  train::Metrics metrics;
+  for (const char* name : kMetrics) {
+    const auto it = result.metrics.find(name);
+    if (it != result.metrics.end() && it->second.value) metrics.emplace_back(name, *it->second.value);
+  }
+  return metrics;
+}
+
+// Rows of one, then of the other. Attributes are left out: nobody asks for groups here.
+EmbeddingArchive joined(EmbeddingArchive a, const EmbeddingArchive& b) {
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  append(a.embeddings, b.embeddings), append(a.norms, b.norms), append(a.failed, b.failed);
+  append(a.keys, b.keys), append(a.subjects, b.subjects);
+  a.attributes = {};
+  return a;
+}
+
+// The first picture of a pair by another model, the second by the network.
+train::Judge make_cross_judge(const std::string& entry, const std::string& text, const std::string& model) {
+  auto set = std::make_shared<ValidationSet>(text);
+  if (set->trials.all)
+    fail_usage({"two models are judged on a list of pairs", "validate: " + entry, "SET=PAIRS against MODEL",
+                "a set without pairs", ""});
+  const std::shared_ptr<engine::Engine> other = engine::open_engine(model, {});
+  auto half = std::make_shared<EmbeddingArchive>();
+  for (eval::ListedPair& pair : set->trials.pairs) pair.b += static_cast<std::int64_t>(set->rows.size());
+  return [=](engine::Engine& network) {
+    if (other->contract().dimension != network.contract().dimension)
+      fail_usage({"embeddings of different widths cannot be compared", "validate: " + entry,
+                  std::to_string(network.contract().dimension) + " numbers, as the network has",
+                  std::to_string(other->contract().dimension), ""});
+    if (half->size() == 0) *half = set->embed(*other).value();
+    const auto archive = set->embed(network);
+    return archive ? figures(joined(*half, *archive), set->trials) : train::Metrics();
+  };
+}
+
+// `entry` is SET or SET=PAIRS, and behind it perhaps " against MODEL".
 train::Judge make_judge(const std::string& entry) {
-  const std::size_t cut = entry.find('=');
-  const std::shared_ptr<const data::FaceSource> source = data::open_faces(entry.substr(0, cut));
-  const eval::SetIndex index = eval::SetIndex::of(*source);
-  const eval::Trials trials = cut != std::string::npos  ? eval::read_trials(entry.substr(cut + 1), index)
-                              : source->pairs().empty() ? eval::all_trials(index)
-                                                        : eval::stored_trials(*source, index);
-  return [source, trials](engine::Engine& network) {
-    const std::vector<std::int64_t> rows = trials.all ? std::vector<std::int64_t>() : eval::needed_rows(trials);
-    const auto archive = train::embed_over_ranks(network, *source, trials.all ? nullptr : &rows);
-    if (!archive) return train::Metrics();  // rank 0 judges
-    eval::VerifyOptions options;
-    options.convention = trials.all ? eval::Convention::kFixedFmr : eval::Convention::kInsightface;
-    options.plots = false;
-    const eval::Result result = eval::verify(*archive, trials.all ? trials : eval::remap(trials, rows), options);
-    train::Metrics metrics;
-    for (const char* name : kMetrics) {
-      const auto it = result.metrics.find(name);
-      if (it != result.metrics.end() && it->second.value) metrics.emplace_back(name, *it->second.value);
-    }
-    return metrics;
+  const std::size_t cut = entry.find(train::kAgainst);
+  if (cut != std::string::npos)
+    return make_cross_judge(entry, entry.substr(0, cut), entry.substr(cut + std::string(train::kAgainst).size()));
+  return [set = ValidationSet(entry)](engine::Engine& network) {
+    const auto archive = set.embed(network);
+    return archive ? figures(*archive, set.trials) : train::Metrics();
   };
 }
 

@@ -7,6 +7,10 @@ namespace likeness::train {
 namespace fs = std::filesystem;
 
 std::string set_name(const std::string& entry) {
+  const std::size_t against = entry.find(kAgainst);
+  if (against != std::string::npos)
+    return set_name(entry.substr(0, against)) + kAgainst +
+           fs::path(entry.substr(against + std::string(kAgainst).size())).stem().string();
   const std::size_t cut = entry.find('=');
   fs::path set = fs::path(entry.substr(0, cut)).filename();
   for (const char* extension : {".h5", ".faces", ".bin", ".rec"})

@@ -9,7 +9,11 @@
 
 namespace likeness::train {
 
-// "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs": what logs call an entry of `validate`.
+// Between a set and the model that its pairs' first pictures are embedded by, in an entry of `validate`.
+inline constexpr const char* kAgainst = " against ";
+
+// "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs", "lfw.bin against runs/old" -> "lfw against old": what logs call an
+// entry of `validate`.
 std::string set_name(const std::string& entry);
 
 // Random embeddings with the right contract: a judge is tried on them before the first step, so that a mistake in a

@@ -172,6 +172,29 @@ TEST_F(ProgramTest, ValidationWhileTrainingJudgesEveryPairOrAList) {
   EXPECT_FALSE(fs::exists(dir_ / "x"));
 }
 
+// The same network on both sides is judged as one alone; another one of other weights is not.
+TEST_F(ProgramTest, ValidationAgainstAnotherModel) {
+  test::write_text(dir_ / "pairs.csv", pairs_csv());
+  const std::string pairs = "faces=pairs.csv";
+  ASSERT_EQ(train({"--out", "old", "--set", "seed=2"}).exit_code, 0);
+  ASSERT_EQ(train({"--out", "same", "--set", "steps=9"}).exit_code, 0);
+  ASSERT_EQ(train({"--out", "new", "--set", "steps=9", "--set", "validate_every=9", "--set",
+                   "validate=[" + pairs + ", " + pairs + " against same, " + pairs + " against old]"})
+                .exit_code,
+            0);
+  std::istringstream lines(read_text_file(dir_ / "new/log.jsonl"));
+  std::map<std::string, double> auc;
+  for (std::string line; std::getline(lines, line);)
+    if (const auto json = nlohmann::json::parse(line); json.at("kind") == "validation")
+      auc[json.at("set")] = json.at("metrics").at("auc").get<double>();
+  ASSERT_EQ(auc.size(), 3u);
+  EXPECT_NEAR(auc.at("faces=pairs against same"), auc.at("faces=pairs"), 1e-9);
+  EXPECT_NE(auc.at("faces=pairs against old"), auc.at("faces=pairs"));
+  refused(train({"--out", "x", "--set", "validate=[faces against old]"}), 2, "against MODEL");
+  refused(train({"--out", "x", "--set", "backbone.embedding=8", "--set", "validate=[" + pairs + " against old]"}), 2,
+          "widths");
+}
+
 TEST_F(ProgramTest, AnExistingOutputNeedsForceOrResume) {
   ASSERT_EQ(train({"--out", "run", "--set", "steps=1"}).exit_code, 0);
   refused(train({"--out", "run"}), 2, "--force");
