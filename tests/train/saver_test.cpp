@@ -3,6 +3,7 @@
 #include "train/saver.h"
 
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <atomic>
 
