@@ -103,6 +103,13 @@ std::vector<at::Tensor> trained(Group& group, bool synchronised) {
   return end;
 }
 
+// |a - b| over |b|, but over no less than numbers of 0.01 each: some tensors are zero but for rounding, such as the
+// shift of a batch norm whose output goes through a convolution into the next batch norm, which takes every shift away.
+double error(const at::Tensor& a, const at::Tensor& b) {
+  const double least = .01 * std::sqrt(static_cast<double>(b.numel()));
+  return (a - b).norm().item<double>() / std::max(b.norm().item<double>(), least);
+}
+
 TEST(NormOverRanks, TrainingIsThatOfOneRankWithTheWholeBatch) {
   const auto alone = solo_group();
   const std::vector<at::Tensor> one = trained(*alone, false);
@@ -114,7 +121,7 @@ TEST(NormOverRanks, TrainingIsThatOfOneRankWithTheWholeBatch) {
       if (group.rank() == 0) many = own, apart = own_apart;
     });
     ASSERT_EQ(many.size(), one.size());
-    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_LT(relative_error(many[i], one[i]), 1e-12) << ranks << " " << i;
+    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_LT(error(many[i], one[i]), 1e-12) << ranks << " " << i;
     EXPECT_GT(relative_error(apart[0], one[0]), 1e-3);  // the first loss, with each rank's own statistics
   }
 }
