@@ -5,6 +5,7 @@
 
 #include "model/torch/free_blocks.h"
 #include "model/torch/plan.h"
+#include "model/torch/recompute.h"
 
 namespace likeness::model {
 namespace {
@@ -89,21 +90,41 @@ class Rehearsal {
 
   void step() {
     const std::size_t count = graph_.nodes.size();
-    std::vector<Paper::Id> values(count, kNone), gradients(count, kNone);
+    const auto steps = static_cast<int>(plan_.size());
+    const std::vector<std::pair<int, int>> pieces =
+        options_.recompute ? pieces_of_plan(plan_) : std::vector<std::pair<int, int>>{{0, steps}};
+    std::vector<Paper::Id> values(count, kNone), gradients(count, kNone), starts, weight_gradients;
     std::vector<std::vector<Paper::Id>> saved(plan_.size());
     const Paper::Id pictures = paper_.allocate(elements(0) * kF32);
     values[0] = options_.bf16 ? paper_.allocate(bytes(0)) : pictures;
     if (!options_.bf16) paper_.retain(pictures);
-    for (std::size_t i = 0; i < plan_.size(); ++i) forward(plan_[i], values, saved[i]);
+    const auto again = [&](std::size_t i) { return i + 1 < pieces.size(); };  // backward begins with the last piece
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const auto [first, last] = pieces[i];
+      starts.push_back(values[static_cast<std::size_t>(plan_[static_cast<std::size_t>(first)].input)]);
+      if (again(i)) paper_.retain(starts.back());
+      for (int s = first; s < last; ++s) forward(s, !again(i), values, saved);
+    }
     gradients[count - 1] = paper_.allocate(bytes(static_cast<int>(count) - 1));
     paper_.release(values[count - 1]);
-    std::vector<Paper::Id> weight_gradients;
-    for (std::size_t i = plan_.size(); i-- > 0;) backward(plan_[i], gradients, saved[i], weight_gradients);
+    for (std::size_t i = pieces.size(); i-- > 0;) {
+      const auto [first, last] = pieces[i];
+      if (again(i)) {
+        values[static_cast<std::size_t>(plan_[static_cast<std::size_t>(first)].input)] = starts[i];
+        for (int s = first; s < last; ++s) forward(s, true, values, saved);
+        paper_.release(values[static_cast<std::size_t>(plan_[static_cast<std::size_t>(last - 1)].output)]);
+      }
+      for (int s = last; s-- > first;)
+        backward(plan_[static_cast<std::size_t>(s)], gradients, saved[static_cast<std::size_t>(s)], weight_gradients);
+    }
     for (Paper::Id id : weight_gradients) paper_.release(id);
     paper_.release(pictures);
   }
 
-  void forward(const Step& s, std::vector<Paper::Id>& values, std::vector<Paper::Id>& saved) {
+  // keep: what backward needs of it stays.
+  void forward(int index, bool keep, std::vector<Paper::Id>& values, std::vector<std::vector<Paper::Id>>& all_saved) {
+    const Step& s = plan_[static_cast<std::size_t>(index)];
+    std::vector<Paper::Id>& saved = all_saved[static_cast<std::size_t>(index)];
     const auto input = static_cast<std::size_t>(s.input), output = static_cast<std::size_t>(s.output);
     if (widened(s)) {
       const Paper::Id in = paper_.allocate(elements(s.input) * kF32), out = paper_.allocate(elements(s.output) * kF32);
@@ -112,20 +133,22 @@ class Rehearsal {
     } else {
       values[output] = paper_.allocate(bytes(s.output));
     }
-    if (keeps_input(s.kind)) {
-      paper_.retain(values[input]);
-      saved.push_back(values[input]);
-    }
-    if (s.kind == Step::Kind::kRelu) {
-      paper_.retain(values[output]);
-      saved.push_back(values[output]);
-    }
+    saved.clear();
+    if (keeps_input(s.kind)) hold(values[input], saved);
+    if (s.kind == Step::Kind::kRelu) hold(values[output], saved);
     const Node& node = graph_.nodes[static_cast<std::size_t>(s.node)];
     if (s.kind == Step::Kind::kDropout && node.dropout > 0 && !node.whole)
       saved.push_back(paper_.allocate(elements(s.output) * kF32));  // the mask
     if (s.kind == Step::Kind::kAttention)
       saved.push_back(paper_.allocate(elements(s.output) * kF32));  // its result by heads, before it is laid out anew
+    if (!keep)
+      for (Paper::Id id : saved) paper_.release(id);
     for (int dead : s.dies) paper_.release(values[static_cast<std::size_t>(dead)]);
+  }
+
+  void hold(Paper::Id id, std::vector<Paper::Id>& saved) {
+    paper_.retain(id);
+    saved.push_back(id);
   }
 
   // What backward needs again. The others need nothing, indices, or a mask.

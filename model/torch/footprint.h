@@ -10,8 +10,9 @@ namespace likeness::model {
 
 struct FootprintOptions {
   std::int64_t batch = 64;      // pictures per step and rank
-  bool bf16 = false;            // feature maps in bf16, else in f32
+  bool bf16 = false;            // feature maps in bf16 or fp16, else in f32
   bool bf16_is_native = false;  // false: factors of a product are widened to f32 for the while (convolution.h)
+  bool recompute = false;       // pieces of the network are computed again for backward (recompute.h)
   std::int64_t buffers = 1;     // of the optimizer per weight: 1 of momentum, 2 with AdamW
 };
 

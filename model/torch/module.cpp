@@ -4,49 +4,14 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
-#include <map>
 
 #include "core/error.h"
-#include "core/rng.h"
 #include "model/torch/convolution.h"
-#include "model/torch/norm.h"
-#include "model/torch/plan.h"
-#include "model/torch/recompute.h"
+#include "model/torch/module_state.h"
 #include "model/torch/tensors.h"
 #include "model/torch/tokens.h"
 
 namespace likeness::model {
-
-struct TorchModel::State {
-  Graph graph;
-  at::ScalarType dtype;
-  std::vector<Step> plan;
-  std::map<std::string, at::Tensor> tensors;                   // the whole state dict but the counters
-  std::map<std::string, std::int64_t> counters;                // "….num_batches_tracked"
-  std::vector<std::pair<std::string, at::Tensor>> parameters;  // the trainable ones
-  bool training = true, bf16 = false, fp16 = false, frozen_statistics = false;
-  std::shared_ptr<const SumOverRanks> ranks;  // over which batch norm's statistics go
-  bool recompute = false, again = false;      // again: backward asks for a piece a second time
-  std::uint64_t dropout_seed = 0;
-  std::int64_t step = 0;
-  std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // a running statistic, and its remembered value
-  std::map<std::string, std::int64_t> remembered_counters;
-
-  const at::Tensor& tensor(const Node& node, const char* what) const { return tensors.at(node.parameter(what)); }
-  at::Tensor run(const Step& step, const std::vector<at::Tensor>& values);
-  // Runs the plan; visit(step, output) sees every output before its memory is given back.
-  template <class Visit>
-  at::Tensor evaluate(const at::Tensor& images, Visit visit);
-  struct Rerun;
-  at::Tensor first_value(const at::Tensor& images) const;
-  at::Tensor evaluate_in_pieces(const at::Tensor& images);
-  at::Tensor run_piece(std::pair<int, int> piece, const at::Tensor& x);
-  std::vector<at::Tensor> parameters_of(std::pair<int, int> piece) const;
-  NormParameters norm_parameters(const Step& step);
-  Rng chance(int node) const { return Rng(dropout_seed, Purpose::kDropout, step, node); }
-  at::Tensor drop(const at::Tensor& x, const Node& node, int index) const;
-  at::Tensor kept(const at::Tensor& x, int mask_node) const;
-};
 
 TorchModel::TorchModel(Graph graph, const Weights& weights, at::ScalarType dtype) : state_(std::make_unique<State>()) {
   TORCH_CHECK(dtype == at::kFloat || dtype == at::kDouble, "a network computes in f32 or f64, not in ", dtype);
@@ -151,53 +116,6 @@ at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Ten
 at::Tensor TorchModel::State::first_value(const at::Tensor& images) const {
   const at::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
   return bf16 || fp16 ? x.to(bf16 ? at::kBFloat16 : at::kHalf) : x;
-}
-
-at::Tensor TorchModel::State::run_piece(std::pair<int, int> piece, const at::Tensor& x) {
-  std::vector<at::Tensor> values(graph.nodes.size());
-  values[plan[piece.first].input] = x;
-  for (int s = piece.first; s < piece.second; ++s) {
-    values[plan[s].output] = run(plan[s], values);
-    for (int dead : plan[s].dies) values[dead].reset();
-  }
-  return values[plan[piece.second - 1].output];
-}
-
-std::vector<at::Tensor> TorchModel::State::parameters_of(std::pair<int, int> piece) const {
-  std::vector<at::Tensor> found;
-  for (const auto& [name, tensor] : parameters)
-    for (int s = piece.first; s < piece.second && tensor.requires_grad(); ++s) {
-      const auto belongs = [&](int node) {
-        return node >= 0 && (name + ".").starts_with(graph.nodes[node].prefix + ".");
-      };
-      if (!belongs(plan[s].node) && !belongs(plan[s].prelu)) continue;
-      found.push_back(tensor);
-      break;
-    }
-  return found;
-}
-
-// While a piece runs, the draws are those of its own step, whenever that was.
-struct TorchModel::State::Rerun {
-  Rerun(State& state, std::int64_t drawn, bool second) : state(state), now(state.step) {
-    state.step = drawn, state.again = second;
-  }
-  ~Rerun() { state.step = now, state.again = false; }
-  State& state;
-  std::int64_t now;
-};
-
-// The last piece is not computed again: backward begins with it.
-at::Tensor TorchModel::State::evaluate_in_pieces(const at::Tensor& images) {
-  at::Tensor x = first_value(images);
-  const std::vector<std::pair<int, int>> pieces = pieces_of_plan(plan);
-  for (std::size_t i = 0; i + 1 < pieces.size(); ++i)
-    x = recomputed(x, parameters_of(pieces[i]),
-                   [this, piece = pieces[i], drawn = step](const at::Tensor& in, bool second) {
-                     const Rerun rerun(*this, drawn, second);
-                     return run_piece(piece, in);
-                   });
-  return run_piece(pieces.back(), x).to(dtype);
 }
 
 template <class Visit>

@@ -239,11 +239,13 @@ TEST_F(ProgramTest, ADiskThatIsFullKeepsTheOldCheckpoint) {
 // The forecast is made without touching a tensor; the measured figure is the process's own, in a fresh process each.
 TEST_F(ProgramTest, APlanForetellsTheMemoryOfARealStep) {
   struct Case {
-    const char *network, *batch, *precision;
+    const char *network, *batch, *precision, *recompute;
   };
-  for (const Case& c : {Case{"mbf", "16", "f32"}, Case{"mbf", "8", "bf16"}, Case{"r18", "4", "f32"}}) {
+  for (const Case& c : {Case{"mbf", "16", "f32", "false"}, Case{"mbf", "8", "bf16", "false"},
+                        Case{"r18", "4", "f32", "false"}, Case{"mbf", "32", "f32", "true"}}) {
     test::write_text(dir_ / "plan.yaml", "data: nowhere\ninput: 112\nbatch: " + std::string(c.batch) +
-                                             "\nprecision: " + c.precision + "\nbackbone: {name: " + c.network + "}\n");
+                                             "\nprecision: " + c.precision + "\nrecompute: " + c.recompute +
+                                             "\nbackbone: {name: " + c.network + "}\n");
     ProcessOptions options;
     options.cwd = dir_.path();
     const ProcessResult r = test::run_process(

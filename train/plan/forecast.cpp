@@ -49,9 +49,12 @@ std::int64_t total(const std::vector<Part>& parts) {
 std::vector<Part> forecast_memory(const Recipe& r, const model::Graph& graph, const Job& job) {
   const std::int64_t all = r.batch * r.ranks, d = r.backbone.embedding, buffers = optimizer_buffers(r);
   const std::int64_t rows = rank_rows(r, job), taking_part = rows_in_a_step(r, job);
-  const model::Footprint network = model::training_footprint(
-      graph,
-      {.batch = r.batch, .bf16 = r.precision == "bf16", .bf16_is_native = job.bf16_is_native, .buffers = buffers});
+  const model::Footprint network =
+      model::training_footprint(graph, {.batch = r.batch,
+                                        .bf16 = r.precision != "f32",
+                                        .bf16_is_native = r.precision == "bf16" && job.bf16_is_native,
+                                        .recompute = r.recompute,
+                                        .buffers = buffers});
   const std::int64_t centres = rows * d * kF32;
   const std::int64_t cosines = taking_part * all * kF32;
   const std::int64_t side = graph.input_height * graph.input_width * 3;
@@ -67,6 +70,7 @@ std::vector<Part> forecast_memory(const Recipe& r, const model::Graph& graph, co
       {"pictures read ahead", kBatchesAhead * r.batch * side},
       {"copy for a checkpoint", network.weights + network.optimizer + centres * (1 + buffers)},
   };
+  if (r.ema.on()) parts.emplace_back("network: moving average", network.weights);
   if (r.accumulate > 1) parts.emplace_back("class centres: gradient over batches", centres);
   if (r.ranks > 1) {
     const std::int64_t gradient = graph.trainable_parameter_count() * kF32;
@@ -113,7 +117,8 @@ std::vector<std::string> advise(const Recipe& r, const model::Graph& graph, cons
       advice.emplace_back("does not fit: " + bytes_text(needed) + " of " + bytes_text(bytes) +
                           "; the largest batch is " + std::to_string(fitting) + ". batch " +
                           std::to_string((r.batch + times - 1) / times) + " with accumulate " +
-                          std::to_string(times * r.accumulate) + " keeps the pictures per step");
+                          std::to_string(times * r.accumulate) + " keeps the pictures per step" +
+                          (r.recompute ? "" : "; recompute: true needs less for the same batch"));
     } else if (needed > bytes) {
       advice.emplace_back("does not fit: not even two pictures; more ranks share out the " +
                           bytes_text(2 * rank_rows(r, job) * r.backbone.embedding * kF32) + " of class centres");
