@@ -76,7 +76,6 @@ TEST_F(TermRuns, DistillingFromARunFallsAndIsResumedToTheByte) {
   for (const char* term : {"distill/embedding", "distill/logits"}) {
     const std::vector<double> values = logged("whole", term);
     ASSERT_GE(values.size(), 20u);
-    std::cerr << "EXPLORE " << term << " " << values.front() << " " << values.back() << "\n";
     EXPECT_LT(values.back(), .6 * values.front()) << term;
   }
   EXPECT_EQ(load_checkpoint(last("whole")).optimizer.tensors.count("term/distill.projection"), 1u);
@@ -122,15 +121,12 @@ TEST_F(TermRuns, ACompatibleNetworkFindsItsPeopleAmongOldEmbeddings) {
   run_training(request("alone", 80, toy()), {});
   const auto [alone_same, alone_other] = across(embeddings(dir_ / "alone"), old);
   EXPECT_LT(std::abs(alone_same - alone_other), .4);
-  const auto [own_same, own_other] = across(old, old);
-  std::cerr << "EXPLORE alone " << alone_same << " " << alone_other << " old " << own_same << " " << own_other << "\n";
   for (const std::string& with : {teacher_, onnx_of("teacher").string()}) {
     const std::string out = with == teacher_ ? "by_run" : "by_file";
     run_training(request(out, 80, toy({"compatible_with=" + with})), {});
     const auto [same, other] = across(embeddings(dir_ / out), old);
     EXPECT_GT(same - other, .6) << out;
     const std::vector<double> values = logged(out, "compatible");
-    std::cerr << "EXPLORE " << out << " " << same << " " << other << " loss " << values.front() << " " << values.back() << "\n";
     EXPECT_LT(values.back(), .3 * values.front()) << out;
     EXPECT_NE(load_checkpoint(last(out)).settings.at("compatible_with").find(with == teacher_ ? "classifier" : "means"),
               std::string::npos);

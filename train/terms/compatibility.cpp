@@ -7,9 +7,10 @@
 namespace likeness::train {
 namespace {
 
-// One old centre per identity, whatever the new classifier has.
+// One old centre per identity, whatever the new classifier has; triplets are the new classifier's alone.
 ClassifierOptions old_options(ClassifierOptions options) {
   options.sub_centers = 1;
+  options.triplet = {};
   return options;
 }
 
