@@ -1,18 +1,17 @@
 #include "train/cleaning.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <numbers>
 #include <numeric>
-#include <utility>
 
 #include "core/config.h"
 #include "core/error.h"
-#include "core/progress.h"
 #include "engine/engine.h"
 #include "train/checkpoint.h"
+#include "train/embed_portions.h"
+#include "train/identities.h"
 #include "train/recipe.h"
 #include "train/training_set.h"
 
@@ -21,11 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kPortion = 1 << 16;  // pictures embedded at a time: 128 MiB at 512 numbers each
-
-fs::path checkpoint_of(const fs::path& run) {
-  if (const auto newest = newest_checkpoint(run)) return *newest;
-  if (fs::is_regular_file(run / "state.json")) return run;
+fs::path judge_of(const fs::path& run) {
+  if (const auto found = checkpoint_of(run)) return *found;
   fail_data({.what = "no checkpoint to judge pictures by",
              .where = run.string(),
              .expected = "a run folder or one of its checkpoints",
@@ -105,7 +101,7 @@ void write_centers(const fs::path& file, IfExists if_exists, const SubCenters& c
 CleaningOutcome clean(const CleaningRequest& request) {
   check_output(request.list, request.if_exists);
   if (!request.centers.empty()) check_output(request.centers, request.if_exists);
-  const fs::path checkpoint = checkpoint_of(request.run);
+  const fs::path checkpoint = judge_of(request.run);
   const Checkpoint c = load_checkpoint(checkpoint);
   SubCenters centres = centres_of(c, checkpoint);
   const TrainingSet set = set_of(request, c, checkpoint);
@@ -114,26 +110,19 @@ CleaningOutcome clean(const CleaningRequest& request) {
       checkpoint, {.threads = request.threads, .device = request.device, .preprocess = {}, .geometry = {}});
 
   CleaningOutcome outcome{.data = source.path().string(), .checkpoint = checkpoint.string()};
-  Progress progress("drop", static_cast<std::uint64_t>(source.size()), "pictures");
-  for (std::int64_t first = 0; first < source.size(); first += kPortion) {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(kPortion, source.size() - first)));
-    std::iota(rows.begin(), rows.end(), first);
-    std::int64_t before = 0;
-    engine::EmbedOptions options{.threads = request.threads,
-                                 .skip_bad = request.skip_bad,
-                                 .assume_aligned = true,  // the run was trained on these very pictures
-                                 .progress = [&](std::int64_t done, std::int64_t) {
-                                   progress.add(static_cast<std::uint64_t>(done - std::exchange(before, done)));
-                                 }};
-    const EmbeddingArchive a = engine::embed(*engine, source, options, &rows);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (a.failed[i])
-        ++outcome.unreadable;
-      else
-        centres.add(rows[i], a.subjects[i], a.embeddings.data() + i * static_cast<std::size_t>(a.dimension));
-    }
-  }
-  progress.finish();
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(source.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  const engine::EmbedOptions options{.threads = request.threads,
+                                     .skip_bad = request.skip_bad,
+                                     .assume_aligned = true,  // the run was trained on these very pictures
+                                     .progress = {}};
+  embed_in_portions(
+      *engine, source, rows, options, "drop", [&](const EmbeddingArchive& a, std::size_t i, std::int64_t row) {
+        if (a.failed[i])
+          ++outcome.unreadable;
+        else
+          centres.add(row, a.subjects[i], a.embeddings.data() + i * static_cast<std::size_t>(a.dimension));
+      });
   outcome.report = centres.report(request.degrees);
   write_atomically(request.list, request.if_exists, list_text(outcome.report, source));
   if (!request.centers.empty()) write_centers(request.centers, request.if_exists, centres, outcome.report, c.head);

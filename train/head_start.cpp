@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "model/torch/tensors.h"
 #include "train/checkpoint.h"
+#include "train/identities.h"
 
 namespace likeness::train {
 
@@ -43,7 +44,7 @@ void start_head(Classifier& head, const fs::path& from) {
   if (from.extension() == ".safetensors") {
     weights = model::read_safetensors(from);
   } else {
-    const fs::path folder = newest_checkpoint(from).value_or(from);
+    const fs::path folder = checkpoint_of(from).value_or(from);
     weights = load_checkpoint(folder).head;
     where = (folder / "head.safetensors").string();
   }

@@ -58,10 +58,7 @@ bool Meters::flush(LogRow* row) {
 }
 
 std::string Meters::names(const std::int64_t* index, std::int64_t batch) const {
-  constexpr std::int64_t kShown = 8;
-  std::string names;
-  for (std::int64_t k = 0; k < std::min(batch, kShown); ++k) names += (k ? ", " : "") + picture_(index[k]);
-  return batch > kShown ? names + ", … (" + std::to_string(batch) + " pictures)" : names;
+  return listed(static_cast<std::size_t>(batch), [&](std::size_t k) { return picture_(index[k]); });
 }
 
 void Meters::refuse_non_finite(std::size_t i, double loss, double norm) const {

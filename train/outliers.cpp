@@ -29,12 +29,17 @@ RobustScore robust_score(std::span<const double> before, double value) {
   return {.z = distance == 0 ? 0 : .6745 * distance / spread, .median = median};
 }
 
-std::string describe(const Outlier& o, const std::vector<std::string>& pictures) {
+std::string listed(std::size_t count, const std::function<std::string(std::size_t)>& name) {
   constexpr std::size_t kShown = 8;
-  std::string text = fmt::format("step {} stands out: {} {:.4g} where {:.4g} is usual, z {:.3g}", o.step, o.metric,
-                                 o.value, o.median, o.z);
-  for (std::size_t i = 0; i < std::min(pictures.size(), kShown); ++i) text += (i == 0 ? "; " : ", ") + pictures[i];
-  return pictures.size() > kShown ? text + fmt::format(", … ({} pictures)", pictures.size()) : text;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(count, kShown); ++i) text += (i > 0 ? ", " : "") + name(i);
+  return count > kShown ? text + fmt::format(", … ({} pictures)", count) : text;
+}
+
+std::string describe(const Outlier& o, const std::vector<std::string>& pictures) {
+  const std::string names = listed(pictures.size(), [&](std::size_t i) { return pictures[i]; });
+  return fmt::format("step {} stands out: {} {:.4g} where {:.4g} is usual, z {:.3g}{}{}", o.step, o.metric, o.value,
+                     o.median, o.z, names.empty() ? "" : "; ", names);
 }
 
 std::optional<Outlier> OutlierWatch::add(std::int64_t step, double value) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,6 +33,9 @@ struct Outlier {
   std::string metric;  // "loss", "gradient_norm"
   double value = 0, z = 0, median = 0;
 };
+
+// "record 17, record 3, … (64 pictures)": the first eight of so many pictures by name.
+std::string listed(std::size_t count, const std::function<std::string(std::size_t)>& name);
 
 // "step 412 stands out: loss 9.3 where 4.1 is usual, z 8.2; record 17, record 3, … (64 pictures)".
 std::string describe(const Outlier& outlier, const std::vector<std::string>& pictures);

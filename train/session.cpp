@@ -71,11 +71,11 @@ void Session::begin(bool restored) {
 
 void Session::open_folder(RunStart start) {
   folder_.reset();
-  if (leads())
-    folder_ = std::make_unique<RunFolder>(
-        out_, start, trainer_->progress().step, resolved_,
-        facts_of(request_.command, recipe_, set_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
-  if (leads()) write_identities(out_, *source_);
+  if (!leads()) return;
+  folder_ = std::make_unique<RunFolder>(
+      out_, start, trainer_->progress().step, resolved_,
+      facts_of(request_.command, recipe_, set_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
+  write_identities(out_, *source_);
 }
 
 void Session::train_on(data::Loader& loader, StepProfile& profile) {

@@ -63,11 +63,16 @@ struct Node {
 
   // parameter("weight") = "layer1.0.conv1.weight"; parameter("") = "pos_embed", of Positions and RestoreTokens
   std::string parameter(const char* what) const { return *what ? prefix + "." + what : prefix; }
+  // Whether the tensor of that name is one of its own.
+  bool owns(const std::string& tensor) const {
+    return !prefix.empty() && tensor.starts_with(prefix) &&
+           (tensor.size() == prefix.size() || tensor[prefix.size()] == '.');
+  }
   bool operator==(const Node&) const = default;
 };
 
-// What follows a node's prefix in the names of the tensors that evaluation reads: "weight", "bias", "running_mean", …; ""
-// for a parameter that has the prefix itself as its name. In the order in which the operator takes them.
+// What follows a node's prefix in the names of the tensors that evaluation reads: "weight", "bias", "running_mean", …;
+// "" for a parameter that has the prefix itself as its name. In the order in which the operator takes them.
 std::vector<const char*> parameter_names(const Node& node);
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape);  // 1 for a scalar

@@ -85,7 +85,7 @@ class Rehearsal {
     const Node& n = graph_.nodes[static_cast<std::size_t>(s.node)];
     const bool pointwise = n.kernel_h == 1 && n.kernel_w == 1 && n.stride == 1 && n.groups == 1;
     const bool narrow = n.groups > 1;
-    return options_.bf16 && !options_.bf16_is_native && s.kind == Step::Kind::kConv && !pointwise && !narrow;
+    return options_.bf16 && !options_.bf16_is_native && s.op == Op::kConv && !pointwise && !narrow;
   }
 
   void step() {
@@ -134,12 +134,12 @@ class Rehearsal {
       values[output] = paper_.allocate(bytes(s.output));
     }
     saved.clear();
-    if (keeps_input(s.kind)) hold(values[input], saved);
-    if (s.kind == Step::Kind::kRelu) hold(values[output], saved);
+    if (keeps_input(s.op)) hold(values[input], saved);
+    if (s.op == Op::kRelu) hold(values[output], saved);
     const Node& node = graph_.nodes[static_cast<std::size_t>(s.node)];
-    if (s.kind == Step::Kind::kDropout && node.dropout > 0 && !node.whole)
+    if (s.op == Op::kDropout && node.dropout > 0 && !node.whole)
       saved.push_back(paper_.allocate(elements(s.output) * kF32));  // the mask
-    if (s.kind == Step::Kind::kAttention)
+    if (s.op == Op::kAttention)
       saved.push_back(paper_.allocate(elements(s.output) * kF32));  // its result by heads, before it is laid out anew
     if (!keep)
       for (Paper::Id id : saved) paper_.release(id);
@@ -152,17 +152,16 @@ class Rehearsal {
   }
 
   // What backward needs again. The others need nothing, indices, or a mask.
-  static bool keeps_input(Step::Kind kind) {
-    using Kind = Step::Kind;
-    return kind == Kind::kConv || kind == Kind::kNorm || kind == Kind::kPRelu || kind == Kind::kLinear ||
-           kind == Kind::kLayerNorm || kind == Kind::kAttention || kind == Kind::kRelu6;
+  static bool keeps_input(Op op) {
+    return op == Op::kConv || op == Op::kBatchNorm || op == Op::kPRelu || op == Op::kLinear || op == Op::kLayerNorm ||
+           op == Op::kAttention || op == Op::kRelu6;
   }
 
   void backward(const Step& s, std::vector<Paper::Id>& gradients, const std::vector<Paper::Id>& saved,
                 std::vector<Paper::Id>& weight_gradients) {
     const auto output = static_cast<std::size_t>(s.output);
     // Hands its gradient on as it is.
-    const bool passes = s.kind == Step::Kind::kAdd || s.kind == Step::Kind::kTokens || s.kind == Step::Kind::kPositions;
+    const bool passes = s.op == Op::kAdd || s.op == Op::kTokens || s.op == Op::kPositions;
     Paper::Id dx = gradients[output];
     if (passes) {
       paper_.retain(dx);
@@ -172,11 +171,11 @@ class Rehearsal {
     }
     const Node& node = graph_.nodes[static_cast<std::size_t>(s.node)];
     for (const TensorSpec& t : graph_.tensors)
-      if (t.parameter && t.trainable && !node.prefix.empty() && t.name.rfind(node.prefix + ".", 0) == 0)
+      if (t.parameter && t.trainable && node.owns(t.name))
         weight_gradients.push_back(paper_.allocate(element_count(t.shape) * kF32));
-    if (s.kind == Step::Kind::kPRelu) paper_.passing(bytes(s.input));  // the slope's, before it is summed
+    if (s.op == Op::kPRelu) paper_.passing(bytes(s.input));  // the slope's, before it is summed
     if (s.input > 0) add(gradients, s.input, dx);
-    if (s.other >= 0 && s.kind != Step::Kind::kRestoreTokens) {
+    if (s.other >= 0 && s.op != Op::kRestoreTokens) {
       paper_.retain(gradients[output]);
       add(gradients, s.other, gradients[output]);
     }

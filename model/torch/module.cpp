@@ -75,39 +75,41 @@ at::Tensor TorchModel::State::kept(const at::Tensor& x, int mask_node) const {
 at::Tensor TorchModel::State::run(const Step& current, const std::vector<at::Tensor>& values) {
   const Node& node = graph.nodes[current.node];
   const at::Tensor& x = values[current.input];
-  switch (current.kind) {
-    case Step::Kind::kConv:
+  switch (current.op) {
+    case Op::kConv:
       return convolution(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor(),
                          {.stride = node.stride, .padding = node.padding, .groups = node.groups});
-    case Step::Kind::kNorm:
+    case Op::kBatchNorm:
       return norm(x, current.other >= 0 ? values[current.other] : at::Tensor(), norm_parameters(current));
-    case Step::Kind::kPRelu:
+    case Op::kPRelu:
       return at::prelu(x, tensor(node, "weight").to(x.scalar_type()));
-    case Step::Kind::kAdd:
+    case Op::kAdd:
       return x + values[current.other];
-    case Step::Kind::kFlatten:
+    case Op::kFlatten:
       return x.contiguous().flatten(1).to(dtype);  // bf16 and fp16 end here
-    case Step::Kind::kLinear:
+    case Op::kLinear:
       return token_linear(x, tensor(node, "weight"), node.bias ? tensor(node, "bias") : at::Tensor(),
                           bf16 && x.dim() == 3);
-    case Step::Kind::kDropout:
+    case Op::kDropout:
       return drop(x, node, current.node);
-    case Step::Kind::kTokens:
+    case Op::kTokens:
       return tokens_of(x);
-    case Step::Kind::kPositions:
+    case Op::kPositions:
       return x + tensor(node, "");  // bf16 becomes f32: so does all that is later added to it
-    case Step::Kind::kMaskTokens:
+    case Op::kMaskTokens:
       return training ? take_tokens(x, kept(x, current.node)) : x;
-    case Step::Kind::kRestoreTokens:
+    case Op::kRestoreTokens:
       return training ? put_tokens(x, kept(x, current.other), tensor(node, ""), node.shape[0]) : x;
-    case Step::Kind::kLayerNorm:
+    case Op::kLayerNorm:
       return at::layer_norm(x, {node.shape[1]}, tensor(node, "weight"), tensor(node, "bias"), node.epsilon);
-    case Step::Kind::kAttention:
+    case Op::kAttention:
       return attention(x, node.heads);
-    case Step::Kind::kRelu6:
+    case Op::kRelu6:
       return at::relu6(x);
-    case Step::Kind::kRelu:
+    case Op::kRelu:
       return at::relu(x);
+    case Op::kInput:  // no step
+      break;
   }
   LIKENESS_ASSERT(!"unknown step");
   return {};
@@ -161,7 +163,10 @@ void TorchModel::set_fp16(bool on) {
   state_->fp16 = on;
 }
 
-void TorchModel::set_recompute(bool on) { state_->recompute = on; }
+void TorchModel::set_recompute(bool on) {
+  state_->recompute = on;
+  if (on) state_->cut_into_pieces();
+}
 
 void TorchModel::seed_dropout(std::uint64_t seed, std::int64_t step) {
   state_->dropout_seed = seed;

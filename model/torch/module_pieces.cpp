@@ -6,28 +6,30 @@
 
 namespace likeness::model {
 
-at::Tensor TorchModel::State::run_piece(std::pair<int, int> piece, const at::Tensor& x) {
+void TorchModel::State::cut_into_pieces() {
+  pieces.clear();
+  for (const auto& steps : pieces_of_plan(plan)) {
+    OwnPiece piece{.steps = steps, .parameters = {}};
+    for (const auto& [name, tensor] : parameters)
+      for (int s = steps.first; s < steps.second; ++s) {
+        const bool own =
+            graph.nodes[plan[s].node].owns(name) || (plan[s].prelu >= 0 && graph.nodes[plan[s].prelu].owns(name));
+        if (!own) continue;
+        piece.parameters.push_back(tensor);
+        break;
+      }
+    pieces.push_back(std::move(piece));
+  }
+}
+
+at::Tensor TorchModel::State::run_piece(std::pair<int, int> steps, const at::Tensor& x) {
   std::vector<at::Tensor> values(graph.nodes.size());
-  values[plan[piece.first].input] = x;
-  for (int s = piece.first; s < piece.second; ++s) {
+  values[plan[steps.first].input] = x;
+  for (int s = steps.first; s < steps.second; ++s) {
     values[plan[s].output] = run(plan[s], values);
     for (int dead : plan[s].dies) values[dead].reset();
   }
-  return values[plan[piece.second - 1].output];
-}
-
-std::vector<at::Tensor> TorchModel::State::parameters_of(std::pair<int, int> piece) const {
-  std::vector<at::Tensor> found;
-  for (const auto& [name, tensor] : parameters)
-    for (int s = piece.first; s < piece.second && tensor.requires_grad(); ++s) {
-      const auto belongs = [&](int node) {
-        return node >= 0 && (name + ".").starts_with(graph.nodes[node].prefix + ".");
-      };
-      if (!belongs(plan[s].node) && !belongs(plan[s].prelu)) continue;
-      found.push_back(tensor);
-      break;
-    }
-  return found;
+  return values[plan[steps.second - 1].output];
 }
 
 // While a piece runs, the draws are those of its own step, whenever that was.
@@ -43,14 +45,16 @@ struct TorchModel::State::Rerun {
 // The last piece is not computed again: backward begins with it.
 at::Tensor TorchModel::State::evaluate_in_pieces(const at::Tensor& images) {
   at::Tensor x = first_value(images);
-  const std::vector<std::pair<int, int>> pieces = pieces_of_plan(plan);
-  for (std::size_t i = 0; i + 1 < pieces.size(); ++i)
-    x = recomputed(x, parameters_of(pieces[i]),
-                   [this, piece = pieces[i], drawn = step](const at::Tensor& in, bool second) {
-                     const Rerun rerun(*this, drawn, second);
-                     return run_piece(piece, in);
-                   });
-  return run_piece(pieces.back(), x).to(dtype);
+  for (std::size_t i = 0; i + 1 < pieces.size(); ++i) {
+    std::vector<at::Tensor> wanted;  // layers may have been frozen since
+    for (const at::Tensor& p : pieces[i].parameters)
+      if (p.requires_grad()) wanted.push_back(p);
+    x = recomputed(x, wanted, [this, steps = pieces[i].steps, drawn = step](const at::Tensor& in, bool second) {
+      const Rerun rerun(*this, drawn, second);
+      return run_piece(steps, in);
+    });
+  }
+  return run_piece(pieces.back().steps, x).to(dtype);
 }
 
 }  // namespace likeness::model

@@ -24,6 +24,11 @@ struct TorchModel::State {
   bool training = true, bf16 = false, fp16 = false, frozen_statistics = false;
   std::shared_ptr<const SumOverRanks> ranks;  // over which batch norm's statistics go
   bool recompute = false, again = false;      // again: backward asks for a piece a second time
+  struct OwnPiece {
+    std::pair<int, int> steps;           // of the plan, [first, last)
+    std::vector<at::Tensor> parameters;  // that they use
+  };
+  std::vector<OwnPiece> pieces;  // where recompute was asked for
   std::uint64_t dropout_seed = 0;
   std::int64_t step = 0;
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // a running statistic, and its remembered value
@@ -37,8 +42,8 @@ struct TorchModel::State {
   struct Rerun;
   at::Tensor first_value(const at::Tensor& images) const;
   at::Tensor evaluate_in_pieces(const at::Tensor& images);
-  at::Tensor run_piece(std::pair<int, int> piece, const at::Tensor& x);
-  std::vector<at::Tensor> parameters_of(std::pair<int, int> piece) const;
+  void cut_into_pieces();
+  at::Tensor run_piece(std::pair<int, int> steps, const at::Tensor& x);
   NormParameters norm_parameters(const Step& step);
   Rng chance(int node) const { return Rng(dropout_seed, Purpose::kDropout, step, node); }
   at::Tensor drop(const at::Tensor& x, const Node& node, int index) const;

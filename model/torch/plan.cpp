@@ -2,52 +2,7 @@
 
 #include <algorithm>
 
-#include "core/error.h"
-
 namespace likeness::model {
-namespace {
-
-Step::Kind kind_of(Op op) {
-  switch (op) {
-    case Op::kConv:
-      return Step::Kind::kConv;
-    case Op::kBatchNorm:
-      return Step::Kind::kNorm;
-    case Op::kPRelu:
-      return Step::Kind::kPRelu;
-    case Op::kAdd:
-      return Step::Kind::kAdd;
-    case Op::kFlatten:
-      return Step::Kind::kFlatten;
-    case Op::kLinear:
-      return Step::Kind::kLinear;
-    case Op::kDropout:
-      return Step::Kind::kDropout;
-    case Op::kTokens:
-      return Step::Kind::kTokens;
-    case Op::kPositions:
-      return Step::Kind::kPositions;
-    case Op::kMaskTokens:
-      return Step::Kind::kMaskTokens;
-    case Op::kRestoreTokens:
-      return Step::Kind::kRestoreTokens;
-    case Op::kLayerNorm:
-      return Step::Kind::kLayerNorm;
-    case Op::kAttention:
-      return Step::Kind::kAttention;
-    case Op::kRelu6:
-      return Step::Kind::kRelu6;
-    case Op::kRelu:
-      return Step::Kind::kRelu;
-    case Op::kInput:
-      break;
-  }
-  LIKENESS_ASSERT(!"an input is not a step");
-  return Step::Kind::kAdd;
-}
-
-}  // namespace
-
 std::vector<Step> make_plan(const Graph& graph) {
   const int count = static_cast<int>(graph.nodes.size());
   std::vector<int> readers(count, 0);
@@ -68,11 +23,11 @@ std::vector<Step> make_plan(const Graph& graph) {
   for (int i = 0; i < count; ++i) {
     const Node& node = graph.nodes[i];
     if (node.op == Op::kInput || absorbed[i]) continue;
-    Step step{.kind = kind_of(node.op), .output = i, .node = i, .input = node.inputs.at(0)};
+    Step step{.op = node.op, .output = i, .node = i, .input = node.inputs.at(0)};
     if (node.op == Op::kAdd || node.op == Op::kRestoreTokens) step.other = node.inputs.at(1);
     for (int input : node.inputs) {
       if (!absorbed[input]) continue;
-      step.kind = Step::Kind::kNorm;
+      step.op = Op::kBatchNorm;
       step.node = input;
       step.input = graph.nodes[input].inputs.at(0);
       if (node.op == Op::kPRelu) step.prelu = i;

@@ -9,30 +9,13 @@ namespace likeness::model {
 
 // One call of an operator. Its value is kept under the index of the node whose output it is.
 struct Step {
-  enum class Kind {
-    kConv,
-    kNorm,
-    kPRelu,
-    kAdd,
-    kFlatten,
-    kLinear,
-    kDropout,
-    kTokens,
-    kPositions,
-    kMaskTokens,
-    kRestoreTokens,
-    kLayerNorm,
-    kAttention,
-    kRelu6,
-    kRelu
-  };
-  Kind kind;
-  int output;                  // node index
-  int node;                    // the node whose parameters and attributes are used: for kNorm the batch norm
-  int input;                   // node index
-  int other = -1;              // kAdd: the second operand; kNorm: what is added after normalisation, if anything;
-                               // kRestoreTokens: the node that chose the tokens
-  int prelu = -1;              // kNorm: the PReLU node applied after normalisation, if any
+  Op op;           // kBatchNorm: with `other` and `prelu`, where they are fused into it
+  int output;      // node index
+  int node;        // the node whose parameters and attributes are used; where something is fused, the batch norm
+  int input;       // node index
+  int other = -1;  // kAdd: the second operand; kBatchNorm: what is added after it, if anything;
+                   // kRestoreTokens: the node that chose the tokens
+  int prelu = -1;  // kBatchNorm: the PReLU node applied after it, if any
   std::vector<int> dies = {};  // node indices whose values no later step reads
 };
 

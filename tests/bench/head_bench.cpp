@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <string>
@@ -22,6 +21,7 @@
 #include "tests/bench/peer.h"
 #include "tests/bench/threads.h"
 #include "train/head/classifier.h"
+#include "train/plan/measure.h"
 
 namespace likeness {
 namespace {
@@ -33,14 +33,6 @@ struct Setup {
   double rate;
   bool sparse;
 };
-
-// A line of /proc/self/status in MiB.
-double status_mib(const char* key) {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);)
-    if (line.rfind(key, 0) == 0) return std::atof(line.c_str() + std::strlen(key) + 1) / 1024;
-  return 0;
-}
 
 train::ClassifierOptions options_of(const Setup& s) {
   return {
@@ -67,7 +59,7 @@ std::string name_of(const Setup& s) {
 
 void run(benchmark::State& state, const Setup& s, const std::map<std::string, double>& peer) {
   std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts here
-  const double before = status_mib("VmRSS:");
+  const std::int64_t before = train::process_size("VmRSS");
   train::Classifier head(options_of(s), at::kFloat);
   at::Tensor e = at::randn({kBatch, kDimension}), labels = at::randint(0, s.classes, {kBatch}, at::kLong);
   const train::RowRule rule{.rate = .02, .weight_decay = 5e-4};
@@ -85,7 +77,7 @@ void run(benchmark::State& state, const Setup& s, const std::map<std::string, do
     state.counters["arcface_torch_ms"] = other->second;
     state.counters["ratio"] = other->second / times[times.size() / 2];
   }
-  state.counters["memory_mib"] = status_mib("VmHWM:") - before;
+  state.counters["memory_mib"] = static_cast<double>(train::process_size("VmHWM") - before) / (1 << 20);
   state.counters["ns_per_class"] =
       benchmark::Counter(static_cast<double>(s.classes) * s.rate * 1e-9,
                          benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <kainjow/mustache.hpp>
 #include <limits>
 
 namespace likeness::train {
 namespace {
+
+using kainjow::mustache::html_escape;
 
 constexpr double kWidth = 520, kHeight = 240, kLeft = 58, kRight = 12, kTop = 8, kBottom = 26;  // SVG units
 // Okabe and Ito's palette: told apart with any kind of colour vision.
@@ -19,12 +22,6 @@ struct Range {
   void add(double v) { low = std::min(low, v), high = std::max(high, v); }
   bool empty() const { return low > high; }
 };
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
-  return out;
-}
 
 std::string tick_text(double v) {
   if (std::abs(v) >= 1e4 && std::abs(v) < 1e7) return fmt::format("{:g}k", v / 1000);
@@ -92,8 +89,8 @@ std::string line_chart(const ChartOptions& options, const std::vector<ChartSerie
     return kTop + (up.back() - v) / (up.back() - up.front()) * (kHeight - kTop - kBottom);
   };
 
-  std::string svg =
-      fmt::format(R"(<svg viewBox="0 0 {} {}" role="img" aria-label="{}">)", kWidth, kHeight, escaped(options.title));
+  std::string svg = fmt::format(R"(<svg viewBox="0 0 {} {}" role="img" aria-label="{}">)", kWidth, kHeight,
+                                html_escape(options.title));
   for (double v : up)
     svg += fmt::format(
         R"(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/><text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)",
@@ -113,13 +110,13 @@ std::string line_chart(const ChartOptions& options, const std::vector<ChartSerie
     else if (!path.empty())
       svg += fmt::format(
           R"(<path fill="none" stroke="{}" stroke-width="1.8" stroke-dasharray="{}" d="{}"><title>{}</title></path>)",
-          colour, kDashes[i % std::size(kDashes)], path, escaped(drawn[i].name));
+          colour, kDashes[i % std::size(kDashes)], path, html_escape(drawn[i].name));
   }
   if (drawn.size() > 1)
     for (std::size_t i = 0; i < drawn.size(); ++i)
       svg += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end" fill="{}">{}</text>)", kWidth - kRight,
                          kTop + 12 + 14 * static_cast<double>(i), kColours[i % std::size(kColours)],
-                         escaped(drawn[i].name));
+                         html_escape(drawn[i].name));
   return svg + "</svg>";
 }
 

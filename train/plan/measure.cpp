@@ -25,10 +25,10 @@ void settle(const at::Tensor& last) { last.sum().item<double>(); }
 
 }  // namespace
 
-std::int64_t anonymous_memory() {
+std::int64_t process_size(const std::string& line) {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
-    if (word != "RssAnon:") continue;
+    if (word != line + ":") continue;
     std::int64_t kilobytes = 0;
     status >> kilobytes;
     return kilobytes * 1024;
@@ -38,7 +38,7 @@ std::int64_t anonymous_memory() {
 
 Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job& job, c10::Device device,
                       double seconds) {
-  const std::int64_t before = anonymous_memory();
+  const std::int64_t before = process_size("RssAnon");
   const ClassRange range = class_range(job.identities, 0, recipe.ranks);
   model::TorchModel network(graph, model::initial_weights(graph, recipe.seed), at::kFloat);
   if (recipe.precision == "bf16") network.set_bf16(true);
@@ -70,13 +70,13 @@ Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job
   for (int i = 0; i < kWarmUp; ++i) step(some_labels(recipe.batch));
   Measured m{.device = device.str(), .threads = job.threads};
   Progress progress("measure", 0, "steps");
-  std::int64_t peak = anonymous_memory();
+  std::int64_t peak = process_size("RssAnon");
   const auto start = Clock::now();
   while (m.steps < 3 || since(start) < seconds) {
     step(some_labels(recipe.batch));
     ++m.steps;
     progress.add();
-    peak = std::max(peak, anonymous_memory());
+    peak = std::max(peak, process_size("RssAnon"));
   }
   m.seconds_per_step = since(start) / static_cast<double>(m.steps);
   progress.finish();
@@ -84,7 +84,7 @@ Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job
     model::Weights of_head, of_optimizer;  // what a checkpoint holds while it is written
     trainer.save(&of_head, &of_optimizer);
     const model::Weights of_network = network.state();
-    peak = std::max(peak, anonymous_memory());
+    peak = std::max(peak, process_size("RssAnon"));
   }
   if (device.is_cpu() && before > 0) m.memory = peak - before;
 

@@ -5,6 +5,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <string>
 
 #include "train/plan/plan.h"
 
@@ -15,7 +16,7 @@ namespace likeness::train {
 Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job& job, c10::Device device,
                       double seconds);
 
-// RssAnon of this process in bytes, 0 where the system does not say.
-std::int64_t anonymous_memory();
+// A line of /proc/self/status that is a size ("RssAnon", "VmHWM"), in bytes; 0 where the system does not say.
+std::int64_t process_size(const std::string& line);
 
 }  // namespace likeness::train
