@@ -42,6 +42,8 @@ class Machine {
     }
   }
 
+  std::size_t used() const { return in_.size() - in_.left(); }
+
  private:
   [[noreturn]] void stop(const std::string& what, const std::string& got = "") const { in_.stop(what, got); }
   Site site() const { return in_.site(); }
@@ -316,8 +318,11 @@ class Machine {
 }  // namespace pickle
 
 std::shared_ptr<PickleValue> read_pickle(std::span<const std::byte> bytes, const std::string& where,
-                                         PickleGlobals globals) {
-  return pickle::Machine(bytes, where, globals).run();
+                                         PickleGlobals globals, std::size_t* used) {
+  pickle::Machine machine(bytes, where, globals);
+  auto value = machine.run();
+  if (used != nullptr) *used = machine.used();
+  return value;
 }
 
 }  // namespace likeness

@@ -42,8 +42,9 @@ struct PickleValue {
 };
 
 // Errors: kData naming `where` and the byte at fault: truncated, unknown opcode, foreign global, stack misuse, too deep.
-// `pickle` must outlive the value. Memory is bounded by a small multiple of the input's size.
+// `pickle` must outlive the value. Memory is bounded by a small multiple of the input's size. What stands behind the end of
+// the pickle is not looked at; `used`, where it is not null: bytes before it.
 std::shared_ptr<PickleValue> read_pickle(std::span<const std::byte> pickle, const std::string& where,
-                                         PickleGlobals globals = PickleGlobals::kNumpy);
+                                         PickleGlobals globals = PickleGlobals::kNumpy, std::size_t* used = nullptr);
 
 }  // namespace likeness

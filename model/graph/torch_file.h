@@ -10,12 +10,12 @@
 
 namespace likeness::model {
 
-// The state dict of a file that torch.save wrote (the zip format, PyTorch 1.6 and later): the file's own dict if it
-// holds tensors, else the one under "state_dict_backbone" (arcface_torch's checkpoints), "state_dict",
+// The state dict of a file that torch.save wrote, in the zip format or in that before PyTorch 1.6: the file's own dict
+// if it holds tensors, else the one under "state_dict_backbone" (arcface_torch's checkpoints), "state_dict",
 // "model_state_dict", "model", "backbone" or "net". "module." in front of every name (DataParallel's) is taken off.
 // Tensors may be views with any strides; they come out row-major. Memory stays within a small multiple of the file's
-// size. Errors: kData naming the file and what is wrong: the format before 1.6, a pickled module or other class,
-// compressed members, big-endian numbers, tensors that do not lie in their storage.
+// size. Errors: kData naming the file and what is wrong: a pickled module or other class, compressed members,
+// big-endian numbers, tensors that do not lie in their storage.
 Weights read_torch_file(const std::filesystem::path& path);
 Weights parse_torch_file(std::span<const std::byte> bytes, const std::string& where);
 

@@ -1,8 +1,10 @@
 // PyTorch's names for storages of numbers, and ours for the numbers. Used by torch_file*.cpp only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 
 namespace likeness::model {
 
@@ -18,5 +20,10 @@ inline constexpr std::array kTorchStorages = {
     TorchStorage{"torch ShortStorage", "I16", 2}, TorchStorage{"torch CharStorage", "I8", 1},
     TorchStorage{"torch ByteStorage", "U8", 1},   TorchStorage{"torch BoolStorage", "BOOL", 1},
 };
+// kTorchStorages.end() for a global that is none of them.
+inline auto find_storage(const std::string& global) {
+  return std::find_if(kTorchStorages.begin(), kTorchStorages.end(),
+                      [&](const TorchStorage& s) { return global == s.global; });
+}
 
 }  // namespace likeness::model
