@@ -1,8 +1,10 @@
 #include "train/device.h"
 
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <dlfcn.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/error.h"
@@ -61,18 +63,24 @@ fs::path find_cuda_module() {
   return {};
 }
 
-c10::Device open_device(const std::string& name) {
+c10::Device open_device(const std::string& name, int local_rank, int local_size) {
+  const int last = std::max(local_rank, local_size - 1);  // the GPU that the ranks of this host need beside their own
+  const auto current = [](int index) {
+    const c10::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+    c10::impl::getDeviceGuardImpl(at::kCUDA)->setDevice(device);
+    return device;
+  };
   if (name == "cpu") return at::kCPU;
   if (name == "auto") {
     if (!driver_present() || find_cuda_module().empty()) return at::kCPU;
     try {
-      open_cuda(0);
+      open_cuda(last);
     } catch (const Error&) {
       return at::kCPU;
     }
-    return {at::kCUDA, 0};
+    return current(local_rank);
   }
-  int index = 0;
+  int index = local_rank;
   bool valid = name == "cuda";
   if (name.starts_with("cuda:")) {
     const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), index);
@@ -80,8 +88,20 @@ c10::Device open_device(const std::string& name) {
   }
   if (!valid)
     fail_usage({.what = "unknown device", .where = "--device", .expected = "cpu, cuda, cuda:N or auto", .got = name});
-  open_cuda(index);
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+  if (name != "cuda" && last > 0)
+    fail_usage({.what = "several ranks on one GPU",
+                .where = "--device",
+                .expected = "cuda: every rank of this host has a GPU of its own",
+                .got = name + " for " + std::to_string(last + 1) + " ranks"});
+  open_cuda(std::max(index, last));
+  return current(index);
+}
+
+MakeNccl nccl_maker() {
+  const auto make = reinterpret_cast<MakeNccl>(dlsym(RTLD_DEFAULT, kNcclGroup));
+  if (make == nullptr)
+    refuse("ranks on GPUs cannot talk to each other", kModule, std::string("a function ") + kNcclGroup, "none");
+  return make;
 }
 
 }  // namespace likeness::train

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "train/device.h"
 #include "train/dist/preflight.h"
 
 namespace likeness::train {
@@ -20,15 +21,10 @@ constexpr std::int64_t kLongestPath = 4096;
 std::unique_ptr<Group> join_ranks(RankEnvironment ranks, const Recipe& recipe, const std::string& data_digest,
                                   at::Device device) {
   if (ranks.group.size == 1) return solo_group();
-  if (!device.is_cpu())
-    fail_usage({.what = "several ranks train on CPUs only in this build",
-                .where = "--device",
-                .expected = "cpu with " + std::to_string(ranks.group.size) + " ranks",
-                .got = device.str()});
   ranks.group.timeout = std::chrono::milliseconds(std::llround(1000 * recipe.rank_timeout));
   ranks.group.address = reachable_address(ranks.group.host);
-  std::unique_ptr<Group> group = gloo_group(ranks.group);
-  std::string alike = data_digest;
+  std::unique_ptr<Group> group = device.is_cpu() ? gloo_group(ranks.group) : gpu_group(ranks.group, nccl_maker());
+  std::string alike = data_digest + c10::DeviceTypeName(device.type());
   for (const auto& [key, value] : recipe.settings()) alike += key + "=" + value + "\n";
   char digest[17];
   std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(fnv1a(alike)));

@@ -13,9 +13,9 @@
 
 namespace likeness::train {
 
-// The group of this run, alone or over Gloo, after a pre-flight that also compares settings and data. Call it when
-// everything that a rank can find wrong by itself has been looked at: until then no rank waits for another. kUsage:
-// several ranks on a GPU; kEnvironment: a rank that does not come, or disagrees.
+// The group of this run, alone, over Gloo, or through NCCL where `device` is a GPU, after a pre-flight that also
+// compares settings, data and kind of device. Call it when everything that a rank can find wrong by itself has been
+// looked at: until then no rank waits for another. kEnvironment: a rank that does not come, or disagrees.
 std::unique_ptr<Group> join_ranks(RankEnvironment ranks, const Recipe& recipe, const std::string& data_digest,
                                   at::Device device);
 

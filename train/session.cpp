@@ -25,8 +25,8 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   resolved_ = config.resolved();
   out_ = request.out.empty() ? fs::path("runs") / request.config.stem() : request.out;
   check_run_folder(out_, request.start);
-  device_ = open_device(request.device);
   const RankEnvironment ranks = read_rank_environment();
+  device_ = open_device(request.device, ranks.local_rank, ranks.local_size);
   threads_ = request.threads > 0 ? request.threads : std::max(1, resolve_threads(0) / std::max(1, ranks.local_size));
   at::set_num_threads(threads_);
 

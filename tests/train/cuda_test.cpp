@@ -1,5 +1,4 @@
 // The CUDA module against its CPU twin. Needs a GPU; elsewhere every test here is skipped by name.
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -37,10 +36,7 @@ TEST_F(Cuda, AHeadsStepEqualsTheCpus) {
 }
 
 TEST_F(Cuda, NcclAloneIsTheIdentity) {
-  using Make = Group* (*)(const GroupOptions&);
-  const auto make = reinterpret_cast<Make>(dlsym(RTLD_DEFAULT, kNcclGroup));
-  ASSERT_NE(make, nullptr);
-  const std::unique_ptr<Group> group(make({}));
+  const std::unique_ptr<Group> group = gpu_group({}, nccl_maker());
   EXPECT_EQ(group->size(), 1);
   at::Tensor x = at::arange(5, at::TensorOptions(at::kCUDA).dtype(at::kFloat));
   const at::Tensor before = x.clone();

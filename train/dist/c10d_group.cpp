@@ -134,9 +134,9 @@ void C10dGroup::barrier() {
   finish("barrier", begin("barrier", [&] { return backend_->barrier(options); }));
 }
 
-std::unique_ptr<C10dGroup> meet(
+std::unique_ptr<Group> meet(
     const GroupOptions& o,
-    const std::function<std::unique_ptr<C10dGroup>(const c10::intrusive_ptr<c10d::Store>& store)>& make) {
+    const std::function<std::unique_ptr<Group>(const c10::intrusive_ptr<c10d::Store>& store)>& make) {
   silence_c10d();
   try {
     c10d::TCPStoreOptions options;

@@ -40,10 +40,10 @@ class C10dGroup : public Group {
   RollCall roll_;
 };
 
-// Makes a group of the backend that `make` builds on the store through which the ranks find each other: rank 0 serves
-// it at options.host and options.port. kEnvironment when they do not.
-std::unique_ptr<C10dGroup> meet(
+// Makes a group with what `make` builds on the store through which the ranks find each other: rank 0 serves it at
+// options.host and options.port. kEnvironment when they do not.
+std::unique_ptr<Group> meet(
     const GroupOptions& options,
-    const std::function<std::unique_ptr<C10dGroup>(const c10::intrusive_ptr<c10d::Store>& store)>& make);
+    const std::function<std::unique_ptr<Group>(const c10::intrusive_ptr<c10d::Store>& store)>& make);
 
 }  // namespace likeness::train

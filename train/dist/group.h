@@ -9,6 +9,10 @@
 
 #include "train/dist/group_options.h"
 
+namespace c10d {
+class Store;
+}
+
 namespace likeness::train {
 
 // An operation under way.
@@ -38,7 +42,7 @@ class Group {
   virtual std::unique_ptr<Pending> start_sum(at::Tensor& tensor) = 0;
 
   // The step that messages name from now on; "before the first step" until it is told.
-  void at_step(std::int64_t step) { step_ = step; }
+  virtual void at_step(std::int64_t step) { step_ = step; }
 
  protected:
   std::int64_t step_ = -1;
@@ -50,8 +54,15 @@ std::unique_ptr<Group> solo_group();
 // time, or a rank is missing.
 std::unique_ptr<Group> gloo_group(const GroupOptions& options);
 
-// The name under which liblikeness_cuda.so exports  Group* (const GroupOptions&): NCCL, tensors on the current CUDA
-// device.
+// Two groups of the same ranks as one: tensors on the CPU go through `host`, all others through `device`; barriers
+// through `host`.
+std::unique_ptr<Group> mixed_group(std::unique_ptr<Group> host, std::unique_ptr<Group> device);
+
+// NCCL between the current CUDA devices of the ranks that meet at `store`; the caller owns what it gives.
+using MakeNccl = Group* (*)(const GroupOptions& options, const c10::intrusive_ptr<c10d::Store>& store);
+// The name under which liblikeness_cuda.so exports one.
 inline constexpr const char* kNcclGroup = "likeness_nccl_group";
+// Ranks that train on GPUs: tensors there through NCCL, those on the CPU over Gloo. Errors as gloo_group's.
+std::unique_ptr<Group> gpu_group(const GroupOptions& options, MakeNccl nccl);
 
 }  // namespace likeness::train
