@@ -61,6 +61,28 @@ std::string event_head(double wall_time, std::int64_t step) {
   return e;
 }
 
+// Summary { repeated Value value = 1; }  Value { string tag = 1; float simple_value = 2; Image image = 4;
+// HistogramProto histo = 5; }
+std::string value_head(const std::string& tag) {
+  std::string v;
+  put_bytes(v, 1, tag);
+  return v;
+}
+
+std::string summary_event(double wall_time, std::int64_t step, const std::string& value) {
+  std::string summary;
+  put_bytes(summary, 1, value);
+  std::string e = event_head(wall_time, step);
+  put_bytes(e, 5, summary);
+  return e;
+}
+
+void put_doubles(std::string& out, int field, const std::vector<double>& values) {  // packed
+  std::string packed;
+  for (double value : values) put_fixed(packed, value);
+  put_bytes(out, field, packed);
+}
+
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 std::span<const std::byte> as_bytes(const std::string& text) {
@@ -91,17 +113,44 @@ std::string file_version_event(double wall_time) {
   return e;
 }
 
-// Summary { repeated Value value = 1; }  Value { string tag = 1; float simple_value = 2; }
 std::string scalar_event(double wall_time, std::int64_t step, const std::string& tag, float value) {
-  std::string v;
-  put_bytes(v, 1, tag);
+  std::string v = value_head(tag);
   put_key(v, 2, 5);
   put_fixed(v, value);
-  std::string summary;
-  put_bytes(summary, 1, v);
-  std::string e = event_head(wall_time, step);
-  put_bytes(e, 5, summary);
-  return e;
+  return summary_event(wall_time, step, v);
+}
+
+// HistogramProto { double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5; repeated double bucket_limit = 6, bucket
+// = 7; }
+std::string histogram_event(double wall_time, std::int64_t step, const std::string& tag, const Histogram& h) {
+  std::string proto;
+  const double scalars[] = {h.low, h.high, h.count, h.sum, h.sum_of_squares};
+  for (int field = 1; field <= 5; ++field) {
+    const double value = scalars[field - 1];
+    if (value == 0) continue;  // as every writer of this format does
+    put_key(proto, field, 1);
+    put_fixed(proto, value);
+  }
+  put_doubles(proto, 6, h.edges);
+  put_doubles(proto, 7, h.counts);
+  std::string v = value_head(tag);
+  put_bytes(v, 5, proto);
+  return summary_event(wall_time, step, v);
+}
+
+// Image { int32 height = 1, width = 2, colorspace = 3; bytes encoded_image_string = 4; }
+std::string image_event(double wall_time, std::int64_t step, const std::string& tag, int width, int height,
+                        const std::string& png) {
+  constexpr int kRgb = 3;
+  std::string proto;
+  for (const auto& [field, value] : {std::pair(1, height), std::pair(2, width), std::pair(3, kRgb)}) {
+    put_key(proto, field, 0);
+    put_varint(proto, static_cast<std::uint64_t>(value));
+  }
+  put_bytes(proto, 4, png);
+  std::string v = value_head(tag);
+  put_bytes(v, 4, proto);
+  return summary_event(wall_time, step, v);
 }
 
 // SessionLog { SessionStatus status = 1; }  START = 1
@@ -129,6 +178,14 @@ EventWriter::~EventWriter() { ::close(file_); }
 
 void EventWriter::scalar(std::int64_t step, const std::string& tag, double value) {
   append(scalar_event(now(), step, tag, static_cast<float>(value)));
+}
+
+void EventWriter::histogram(std::int64_t step, const std::string& tag, const Histogram& h) {
+  append(histogram_event(now(), step, tag, h));
+}
+
+void EventWriter::image(std::int64_t step, const std::string& tag, int width, int height, const std::string& png) {
+  append(image_event(now(), step, tag, width, height, png));
 }
 
 void EventWriter::append(const std::string& event) { write_all(file_, as_bytes(tfrecord(event)), path_); }

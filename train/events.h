@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace likeness::train {
 
@@ -19,6 +20,18 @@ std::string tfrecord(const std::string& payload);
 std::string file_version_event(double wall_time);  // "brain.Event:2"
 std::string scalar_event(double wall_time, std::int64_t step, const std::string& tag,
                          float value);  // Summary.Value.simple_value
+
+// How often values of a series fell where. Bin i ends at edges[i], included in it or not; the first begins at `low`.
+struct Histogram {
+  double low = 0, high = 0;  // of the values
+  double count = 0, sum = 0, sum_of_squares = 0;
+  std::vector<double> edges, counts;
+};
+std::string histogram_event(double wall_time, std::int64_t step, const std::string& tag,
+                            const Histogram& histogram);  // Summary.Value.histo
+// `png`: an RGB picture of width x height.
+std::string image_event(double wall_time, std::int64_t step, const std::string& tag, int width, int height,
+                        const std::string& png);  // Summary.Value.image
 std::string session_start_event(double wall_time,
                                 std::int64_t step);  // makes TensorBoard drop what a crashed run wrote after `step`
 
@@ -31,6 +44,8 @@ class EventWriter {
   EventWriter(const EventWriter&) = delete;
   EventWriter& operator=(const EventWriter&) = delete;
   void scalar(std::int64_t step, const std::string& tag, double value);
+  void histogram(std::int64_t step, const std::string& tag, const Histogram& histogram);
+  void image(std::int64_t step, const std::string& tag, int width, int height, const std::string& png);
 
  private:
   void append(const std::string& event);

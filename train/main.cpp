@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "data/face_source.h"
+#include "eval/bias/bias.h"
 #include "eval/verify.h"
 #include "model/torch/allocator.h"
 #include "train/dist/launch.h"
@@ -20,13 +21,12 @@ namespace {
 // The figures of a validation, the one that chooses the best weights first.
 constexpr const char* kMetrics[] = {"accuracy", "tar@fmr=1e-3", "tar@fmr=1e-2", "auc", "eer"};
 
-// SET or SET=PAIRS. Without a list the set's stored pairs count, and without those every pair of its pictures.
+// Without a list the set's stored pairs count, and without those every pair of its pictures.
 struct ValidationSet {
-  explicit ValidationSet(const std::string& text) {
-    const std::size_t cut = text.find('=');
-    source = data::open_faces(text.substr(0, cut));
+  explicit ValidationSet(const train::ValidationEntry& entry) {
+    source = data::open_faces(entry.set);
     const eval::SetIndex index = eval::SetIndex::of(*source);
-    trials = cut != std::string::npos  ? eval::read_trials(text.substr(cut + 1), index)
+    trials = !entry.pairs.empty()      ? eval::read_trials(entry.pairs, index)
              : source->pairs().empty() ? eval::all_trials(index)
                                        : eval::stored_trials(*source, index);
     if (trials.all) return;
@@ -55,6 +55,25 @@ train::Metrics figures(const EmbeddingArchive& archive, const eval::Trials& tria
   return metrics;
 }
 
+// Error rates of groups at one threshold, and the worst of each: rates that the set cannot support are left out.
+train::Metrics group_figures(const EmbeddingArchive& archive, const eval::Trials& trials,
+                             const eval::BiasOptions& options) {
+  const eval::Result result = eval::bias(archive, trials, options);
+  train::Metrics metrics;
+  for (const char* rate : {"fmr", "fnmr"}) {
+    std::optional<double> worst;
+    for (const eval::GroupResult& group : result.groups) {
+      const auto it = group.metrics.find(rate);
+      if (group.reference || it == group.metrics.end() || !it->second.value) continue;
+      metrics.emplace_back(rate + ("/" + eval::where_text(group.where)), *it->second.value);
+      const bool unknown = group.where.begin()->second == "unknown";  // shown, and in no comparison
+      if (!unknown) worst = std::max(worst.value_or(0), *it->second.value);
+    }
+    if (worst) metrics.emplace_back(std::string("worst_") + rate, *worst);
+  }
+  return metrics;
+}
+
 // Rows of one, then of the other. Attributes are left out: nobody asks for groups here.
 EmbeddingArchive joined(EmbeddingArchive a, const EmbeddingArchive& b) {
   const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
@@ -65,12 +84,12 @@ EmbeddingArchive joined(EmbeddingArchive a, const EmbeddingArchive& b) {
 }
 
 // The first picture of a pair by another model, the second by the network.
-train::Judge make_cross_judge(const std::string& entry, const std::string& text, const std::string& model) {
-  auto set = std::make_shared<ValidationSet>(text);
+train::Judge make_cross_judge(const std::string& entry, const train::ValidationEntry& parsed) {
+  auto set = std::make_shared<ValidationSet>(parsed);
   if (set->trials.all)
     fail_usage({"two models are judged on a list of pairs", "validate: " + entry, "SET=PAIRS against MODEL",
                 "a set without pairs", ""});
-  const std::shared_ptr<engine::Engine> other = engine::open_engine(model, {});
+  const std::shared_ptr<engine::Engine> other = engine::open_engine(parsed.against, {});
   auto half = std::make_shared<EmbeddingArchive>();
   for (eval::ListedPair& pair : set->trials.pairs) pair.b += static_cast<std::int64_t>(set->rows.size());
   return [=](engine::Engine& network) {
@@ -84,14 +103,19 @@ train::Judge make_cross_judge(const std::string& entry, const std::string& text,
   };
 }
 
-// `entry` is SET or SET=PAIRS, and behind it perhaps " against MODEL".
 train::Judge make_judge(const std::string& entry) {
-  const std::size_t cut = entry.find(train::kAgainst);
-  if (cut != std::string::npos)
-    return make_cross_judge(entry, entry.substr(0, cut), entry.substr(cut + std::string(train::kAgainst).size()));
-  return [set = ValidationSet(entry)](engine::Engine& network) {
+  const train::ValidationEntry parsed = train::parse_validation_entry(entry);
+  if (!parsed.against.empty()) return make_cross_judge(entry, parsed);
+  eval::BiasOptions groups{.by = parsed.by, .at = eval::parse_target(parsed.at)};
+  groups.plots = false;
+  return [set = ValidationSet(parsed), groups](engine::Engine& network) {
     const auto archive = set.embed(network);
-    return archive ? figures(*archive, set.trials) : train::Metrics();
+    if (!archive) return train::Metrics();
+    train::Metrics metrics = figures(*archive, set.trials);
+    if (groups.by.empty()) return metrics;
+    const train::Metrics of_groups = group_figures(*archive, set.trials, groups);
+    metrics.insert(metrics.end(), of_groups.begin(), of_groups.end());
+    return metrics;
   };
 }
 

@@ -155,6 +155,7 @@ Recipe read_recipe(Config& config) {
   r.data = config.get_string("data", "");
   if (r.data.empty()) config.fail("data", "the path of a training set", "nothing");
   r.exclude = config.get_string("exclude", "");
+  r.also = read_further_sets(config);
   r.input = static_cast<int>(config.get_int("input", 0, 0, 4096));
   r.geometry = choose(config, "geometry", "auto", kGeometries);
   r.seed = static_cast<std::uint64_t>(config.get_int("seed", 1, 0));
@@ -191,6 +192,10 @@ Recipe read_recipe(Config& config) {
   if (r.distill.logits > 0 && (r.sub_centers > 1 || r.sparse))
     config.fail("distill.logits", "0 with head.sub_centers above 1 or head.update sparse", text(r.distill.logits));
   r.compatible = read_compatible(config);
+  if (r.compatible.old.on() && loss_entry(r.loss.name).reduction == Reduction::kBinary)
+    config.fail("compatible_with",
+                "nothing with head.loss " + r.loss.name + ": its learnt threshold is that of one set of centres",
+                r.compatible.old.model);
 
   r.guard_skips = config.get_int("guard.skips", 3, 0);
   r.guard_rollbacks = config.get_int("guard.rollbacks", 2, 0);
@@ -203,6 +208,10 @@ Recipe read_recipe(Config& config) {
   r.checkpoint_async = config.get_bool("checkpoint_async", true);
   r.validate = config.get_strings("validate", {});
   r.validate_every = config.get_int("validate_every", 0, 0);
+  r.best = config.get_string("best", "");
+  if (!r.best.empty() && r.validate.empty()) config.fail("best", "validate beside it: sets to judge by", r.best);
+  r.histograms_every = config.get_int("tensorboard.histograms", 0, 0);
+  r.first_pictures = config.get_int("tensorboard.pictures", 16, 0, 1024);
   r.workers = static_cast<int>(config.get_int("workers", 1, 1, 1024));
   r.skip_bad = config.get_choice("on_bad", "fail", {"fail", "skip"}) == "skip";
   config.refuse_unknown();
@@ -217,6 +226,12 @@ void complete_recipe(Recipe& r, std::int64_t pictures, int side) {
     r.schedule.milestones.push_back(std::llround(epoch * static_cast<double>(per_epoch)));
   if (r.checkpoint_every == 0) r.checkpoint_every = per_epoch;
   if (r.validate_every == 0) r.validate_every = r.checkpoint_every;
+}
+
+std::int64_t Recipe::pictures_per_step() const {
+  std::int64_t pictures = batch;
+  for (const FurtherSetOptions& s : also) pictures += s.batch;
+  return pictures * accumulate;
 }
 
 std::map<std::string, std::string> Recipe::settings() const {
@@ -258,6 +273,8 @@ std::map<std::string, std::string> Recipe::settings() const {
   std::string stages;
   for (const SampleStage& s : sample_stages) stages += text(s.until) + "=" + text(s.rate) + " ";
   if (!stages.empty()) put("head.sample_stages", stages);
+  if (!also.empty()) put("also", text_of(also));
+  if (!best.empty()) put("best", best);
   if (precision == "fp16") put("loss_scale", loss_scale);
   if (ema.on())
     put("ema.decay", ema.decay), put("ema.warmup", ema.warmup), put("ema.copy_statistics", ema.copy_statistics);

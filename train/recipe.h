@@ -8,6 +8,7 @@
 
 #include "core/config.h"
 #include "model/graph/backbones.h"
+#include "train/further_options.h"
 #include "train/head/loss_options.h"
 #include "train/head/sample_stages.h"
 #include "train/optim/ema_options.h"
@@ -29,9 +30,10 @@ enum class GeometryChoice {
 inline constexpr const char* kNetworkOfInit = "init";
 
 struct Recipe {
-  std::string data;     // path of the training set
-  std::string exclude;  // CSV whose column `record` names pictures to leave out; "" for none
-  int input = 0;        // pixels, square; 0: the size of the set's pictures
+  std::string data;                     // path of the training set
+  std::string exclude;                  // CSV whose column `record` names pictures to leave out; "" for none
+  std::vector<FurtherSetOptions> also;  // sets trained on at the same time
+  int input = 0;                        // pixels, square; 0: the size of the set's pictures
   GeometryChoice geometry = GeometryChoice::kAuto;
   std::uint64_t seed = 1;
 
@@ -91,8 +93,13 @@ struct Recipe {
   bool checkpoint_async = true;  // steps go on while a checkpoint is written
   std::vector<std::string> validate;
   std::int64_t validate_every = 0;  // 0: with every checkpoint
+  std::string best;                 // "SET/METRIC" that chooses the best weights; "": the first metric of the first set
+  std::int64_t histograms_every = 0;  // steps between TensorBoard's histograms of weights and gradients; 0: none
+  std::int64_t first_pictures = 16;   // of the first batch, as the network is shown them, to TensorBoard; 0: none
   int workers = 1;
   bool skip_bad = false;
+
+  std::int64_t pictures_per_step() const;  // of all sets, on one rank
 
   // What decides the weights: two runs with equal settings (and machine, threads, data) end equal. Resuming with others
   // is refused. A part that is switched off has none.

@@ -9,11 +9,20 @@
 
 namespace likeness::train {
 
-// Between a set and the model that its pairs' first pictures are embedded by, in an entry of `validate`.
-inline constexpr const char* kAgainst = " against ";
+// An entry of `validate`: SET, SET=PAIRS, either with " by ATTRIBUTE,…" (groups' error rates at one threshold) and
+// perhaps " at POINT", or with " against MODEL" (which the pairs' first pictures are embedded by).
+struct ValidationEntry {
+  std::string set, pairs;  // pairs "": those stored with the set, else all
+  std::vector<std::string> by;
+  std::string at = "fmr=1e-3";
+  std::string against;
+};
+// kUsage naming the entry: `at` without `by`, `by` and `against` together, a word with nothing behind it.
+ValidationEntry parse_validation_entry(const std::string& entry);
 
-// "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs", "lfw.bin against runs/old" -> "lfw against old": what logs call an
-// entry of `validate`.
+// "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs", "lfw.bin against runs/old" -> "lfw against old", "lfw.bin by
+// gender"
+// -> "lfw by gender": what logs call a set, or an entry of `validate`.
 std::string set_name(const std::string& entry);
 
 // Random embeddings with the right contract: a judge is tried on them before the first step, so that a mistake in a

@@ -163,6 +163,15 @@ void RunFolder::log_outlier(const Outlier& o, const std::vector<std::string>& pi
   events_->scalar(o.step, "outlier/" + o.metric, o.z);
 }
 
+void RunFolder::log_histogram(std::int64_t step, const std::string& tag, const Histogram& h) {
+  events_->histogram(step, tag, h);
+}
+
+void RunFolder::log_picture(std::int64_t step, const std::string& tag, const data::Image& picture) {
+  const std::vector<std::byte> png = data::encode_png(picture);
+  events_->image(step, tag, picture.width, picture.height, {reinterpret_cast<const char*>(png.data()), png.size()});
+}
+
 void RunFolder::done(const LogRow& last) {
   const nlohmann::json summary = {{"step", last.step},
                                   {"epoch", last.epoch},

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/crop.h"
 #include "train/events.h"
 #include "train/outliers.h"
 
@@ -46,6 +47,9 @@ class RunFolder {
   void log_validation(std::int64_t step, const std::string& set, const std::map<std::string, double>& metrics);
   // A step that stands out, with the names of its pictures, to log.jsonl and TensorBoard.
   void log_outlier(const Outlier& outlier, const std::vector<std::string>& pictures);
+  // To TensorBoard alone.
+  void log_histogram(std::int64_t step, const std::string& tag, const Histogram& histogram);
+  void log_picture(std::int64_t step, const std::string& tag, const data::Image& picture);
   // Writes run.html (page/run_page.h), and then DONE with step, loss and seconds: its presence means that nothing is
   // left to do.
   void done(const LogRow& last);

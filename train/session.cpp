@@ -12,8 +12,10 @@
 #include "train/identities.h"
 #include "train/input_geometry.h"
 #include "train/joining.h"
+#include "train/memory.h"
 #include "train/run_identity.h"
 #include "train/session_state.h"
+#include "train/tensor_views.h"
 
 namespace likeness::train {
 
@@ -42,11 +44,15 @@ Session::Session(const TrainRequest& request, const JudgeMaker& judges) : reques
   contract_.dimension = recipe_.backbone.embedding;
   complete_recipe(recipe_, source_->size(), contract_.geometry.width);
   if (start_) check_starting_point(*start_, recipe_, contract_.geometry);
+  further_ = FurtherSets(recipe_, contract_.geometry);
   terms_ = std::make_unique<TermMaker>(recipe_, *source_, contract_, threads_, !device_.is_cpu());
-  validation_ = std::make_unique<Validation>(recipe_.validate, judges, contract_);
+  validation_ = std::make_unique<Validation>(recipe_.validate, judges, contract_, recipe_.best);
   // Whatever is wrong with recipe or data has shown on every rank by now, and none waits for another in vain.
   group_ = join_ranks(ranks, recipe_, source_->digest(), device_);
-  loading_ = loader_options(recipe_, *source_, contract_.geometry, group_->rank(), group_->size());
+  feeds_ = further_.feeds(recipe_, contract_.geometry, *group_);
+  feeds_.insert(feeds_.begin(),
+                {.source = source_,
+                 .loading = loader_options(recipe_, *source_, contract_.geometry, group_->rank(), group_->size())});
   saver_ = std::make_unique<Saver>(saving_ranks(*group_), pruning(request.write_checkpoint, out_, recipe_.keep));
   begin(request.start == RunStart::kResume && newest_checkpoint(out_));
 }
@@ -66,22 +72,24 @@ void Session::begin(bool restored) {
   model_->to(device_);
   head_->to(device_);
   if (!restored) start_centres(*head_, *model_, contract_, *source_, recipe_);
-  trainer_ = std::make_unique<Trainer>(*model_, *head_, recipe_, device_, terms_->make(recipe_, *head_));
+  further_.make_heads(recipe_, *group_, *model_, contract_, device_, restored);
+  trainer_ =
+      std::make_unique<Trainer>(*model_, *head_, recipe_, device_, terms_->make(recipe_, *head_), further_.heads());
 }
 
 void Session::open_folder(RunStart start) {
   folder_.reset();
   if (!leads()) return;
-  folder_ = std::make_unique<RunFolder>(
-      out_, start, trainer_->progress().step, resolved_,
-      facts_of(request_.command, recipe_, set_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION));
+  Facts facts = facts_of(request_.command, recipe_, set_, device_.str(), device_.is_cpu(), threads_, TORCH_VERSION);
+  further_.add_facts(&facts);
+  folder_ = std::make_unique<RunFolder>(out_, start, trainer_->progress().step, resolved_, facts);
   write_identities(out_, *source_);
 }
 
-void Session::train_on(data::Loader& loader, StepProfile& profile) {
-  Meters meters([this](std::int64_t i) { return source_->key(i); }, recipe_.ranks, recipe_.outliers);
+void Session::train_on(Feed& feed, StepProfile& profile) {
+  Meters meters([this](std::int64_t i) { return picture_name(feeds_, i); }, recipe_.ranks, recipe_.outliers);
   const std::int64_t left = recipe_.schedule.total - trainer_->progress().step;
-  Progress progress("train", static_cast<std::uint64_t>(left * recipe_.batch * recipe_.accumulate * recipe_.ranks),
+  Progress progress("train", static_cast<std::uint64_t>(left * recipe_.pictures_per_step() * recipe_.ranks),
                     "pictures");
   TrainerHooks hooks;
   hooks.begin = [&profile] { profile.before_step(); };
@@ -93,14 +101,19 @@ void Session::train_on(data::Loader& loader, StepProfile& profile) {
     if (folder_) folder_->log(row);
     for (const Outlier& outlier : meters.outliers()) report(outlier);
     char text[80];
-    std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g", static_cast<long long>(row.step), row.loss,
+    std::snprintf(text, sizeof text, "step %lld  loss %.3f  rate %.2g  ", static_cast<long long>(row.step), row.loss,
                   row.rate);
-    progress.note(text);
+    progress.note(text + bytes_text(process_size("VmRSS")));
   };
+  if (folder_ && recipe_.first_pictures > 0 && trainer_->progress().step == 0)
+    hooks.shown = [this](const FeedBatch& batch) {
+      folder_->log_picture(0, "train/first_batch", picture_grid(batch.pixels, recipe_.first_pictures));
+    };
+  if (folder_ && recipe_.histograms_every > 0) hooks.update = [this](std::int64_t step) { log_histograms(step); };
   hooks.validate = [this] { validate(); };
   hooks.checkpoint = [this] { save(); };
   hooks.warn = [](const std::string& message) { log_warn(message); };
-  trainer_->run(loader, contract_.preprocess, meters,
+  trainer_->run(feed, contract_.preprocess, meters,
                 {.log_every = recipe_.log_every,
                  .validate_every = recipe_.validate_every,
                  .checkpoint_every = recipe_.checkpoint_every},
@@ -119,10 +132,11 @@ TrainOutcome Session::run() {
   std::int64_t bad = 0;
   std::string first_bad;
   for (int times = 1;; ++times) {
-    data::Loader loader(*source_, loading_, trainer_->progress().epoch, trainer_->progress().position);
-    model_->seed_dropout(recipe_.seed, trainer_->progress().step);
+    const Progressed& at = trainer_->progress();
+    Feed feed(feeds_, at.epoch, at.position, at.step * recipe_.accumulate);
+    model_->seed_dropout(recipe_.seed, at.step);
     try {
-      train_on(loader, profile);
+      train_on(feed, profile);
     } catch (const Diverged& e) {
       if (!roll_back(times, e)) throw;
       continue;
@@ -130,8 +144,7 @@ TrainOutcome Session::run() {
       saver_->wait();
       throw;
     }
-    bad = loader.bad_count();
-    if (bad > 0) first_bad = loader.bad_list().front();
+    bad = feed.bad_count(), first_bad = feed.first_bad();
     break;
   }
   const ProfileSummary& profiled = profile.finish();

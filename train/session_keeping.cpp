@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "train/run_identity.h"
 #include "train/session_state.h"
+#include "train/tensor_views.h"
 
 namespace likeness::train {
 
@@ -68,14 +69,12 @@ void Session::validate() {
     return;
   }
   if (!leads()) return group_->barrier();
-  std::optional<double> chosen;
   for (const auto& [set, metrics] : verdicts.sets) {
     folder_->log_validation(progress.step, set, {metrics.begin(), metrics.end()});
-    if (!metrics.empty() && !chosen) chosen = metrics.front().second;
     for (const auto& [name, value] : metrics) log_info(set + "  " + name + " " + std::to_string(value));
   }
-  const bool better = chosen && !(progress.best && *progress.best >= *chosen);
-  if (better) {
+  const std::optional<double> chosen = chosen_figure(verdicts, recipe_.best);
+  if (chosen && is_better(recipe_.best, *chosen, progress.best)) {
     progress.best = chosen;
     progress.best_step = progress.step;
     write_best();
@@ -103,10 +102,19 @@ void Session::save() {
   if (!recipe_.checkpoint_async) saver_->wait(), c = {};
 }
 
+void Session::log_histograms(std::int64_t step) {
+  if (step % recipe_.histograms_every != 0) return;
+  for (const auto& [name, value] : model_->parameters()) {
+    folder_->log_histogram(step, "weights/" + name, histogram_of(value));
+    if (value.grad().defined()) folder_->log_histogram(step, "gradients/" + name, histogram_of(value.grad()));
+  }
+}
+
 void Session::report(const Outlier& outlier) {
   if (!leads()) return;
   std::vector<std::string> names;
-  for (std::int64_t i : pictures_of_step(loading_.sampler, source_->size(), recipe_.accumulate, outlier.step))
+  for (std::int64_t i :
+       pictures_of_step(feeds_.front().loading.sampler, source_->size(), recipe_.accumulate, outlier.step))
     names.push_back(source_->key(i));
   folder_->log_outlier(outlier, names);
   log_info(describe(outlier, names));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "data/loader.h"
+#include "train/further_sets.h"
 #include "train/session.h"
 #include "train/starting_point.h"
 #include "train/terms/make.h"
@@ -30,9 +31,10 @@ class Session {
   void resume();
   void restore(const std::filesystem::path& checkpoint);
   bool roll_back(int times, const Diverged& why);
-  void train_on(data::Loader& loader, StepProfile& profile);
+  void train_on(Feed& feed, StepProfile& profile);
   void validate();
   void report(const Outlier& outlier);
+  void log_histograms(std::int64_t step);
   void write_best();
   void save();
   model::TrainedModel trained() const { return {model_->graph(), model_->state(), contract_}; }
@@ -49,10 +51,11 @@ class Session {
   std::optional<StartingPoint> start_;  // where the recipe has backbone.init
   TrainingSet set_;
   const data::FaceSource* source_ = nullptr;  // set_'s
+  FurtherSets further_;
   ModelContract contract_;
   std::unique_ptr<TermMaker> terms_;
   std::unique_ptr<Group> group_;
-  data::LoaderOptions loading_;
+  std::vector<FeedSet> feeds_;  // the first is of set_
   std::unique_ptr<Saver> saver_;
   std::unique_ptr<model::TorchModel> model_;
   std::unique_ptr<Classifier> head_;

@@ -16,13 +16,21 @@ bool due(std::int64_t step, std::int64_t every) { return every > 0 && step % eve
 
 std::vector<double> as_vector(const std::array<double, 3>& a) { return {a.begin(), a.end()}; }
 
+// The rows of every set.
+std::vector<at::Tensor> by_set(const at::Tensor& all, const MicroBatch& batch) {
+  if (batch.further.empty()) return {all};
+  std::vector<std::int64_t> sizes = {batch.labels.size(0)};
+  for (const at::Tensor& labels : batch.further) sizes.push_back(labels.size(0));
+  return all.split_with_sizes(sizes);
+}
+
 }  // namespace
 
 Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device,
-                 std::vector<std::unique_ptr<Term>> terms)
+                 std::vector<std::unique_ptr<Term>> terms, const std::vector<FurtherHead>& further)
     : group_(head.group()),
       model_(model),
-      head_(head),
+      heads_({{.classifier = &head, .key = "", .log = ""}}),
       terms_(std::move(terms)),
       collects_(std::any_of(terms_.begin(), terms_.end(), [](const auto& t) { return t->wants_centre_gradient(); })),
       accumulate_(recipe.accumulate),
@@ -49,7 +57,12 @@ Trainer::Trainer(model::TorchModel& model, Classifier& head, const Recipe& recip
     scaler_.emplace(LossScalerOptions{.start = recipe.loss_scale});
   }
   if (recipe.ema.on()) ema_ = std::make_unique<Ema>(model, recipe.ema);
-  head.make_buffers(row_rule(recipe.optimizer, 0, 0, 0).buffers());
+  for (const FurtherHead& f : further)
+    heads_.push_back({.classifier = f.head,
+                      .key = "also/" + std::to_string(heads_.size() - 1) + "/",
+                      .log = "loss/" + f.name,
+                      .weight = f.weight});
+  for (const Head& h : heads_) h.classifier->make_buffers(row_rule(recipe.optimizer, 0, 0, 0).buffers());
 }
 
 StepMeters Trainer::step(const MicroBatch& batch) {
@@ -63,8 +76,11 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
   const bool guarded = device_.is_cpu() || scaler_;
   if (guarded) model_.remember_statistics();
   const bool collects = count > 1 || collects_;  // else the centres move at once
-  if (collects && !head_gradient_.centres.defined()) head_gradient_ = head_.zero_gradient();
-  if (collects) head_gradient_.zero();
+  for (Head& h : heads_) {
+    if (!collects) break;
+    if (!h.gradient.centres.defined()) h.gradient = h.classifier->zero_gradient();
+    h.gradient.zero();
+  }
   group_.at_step(progress_.step + 1);
   StepMeters meters{.rate = rate};
   bool finite = true;
@@ -91,8 +107,10 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
     for (const at::Tensor& p : backbone_) at::Tensor(p).mutable_grad().reset();
     model_.restore_statistics();
   } else {
+    if (update_) update_(progress_.step + 1);
     const Span span("optimizer");
-    if (collects) head_.apply(rule, head_gradient_);
+    for (const Head& h : heads_)
+      if (collects) h.classifier->apply(rule, h.gradient);
     optimizer_->step(rate, progress_.step);
     if (ema_) ema_->update(progress_.step);
   }
@@ -101,8 +119,10 @@ StepMeters Trainer::step(std::int64_t count, const std::function<MicroBatch()>& 
 }
 
 bool Trainer::learn(const MicroBatch& batch, double share, const RowRule* rule, bool last, StepMeters* meters) {
-  const at::Tensor embeddings = in_span("forward", [&] { return model_.forward(batch.images); });
-  HeadGradient* collected = rule ? nullptr : &head_gradient_;
+  const at::Tensor all = in_span("forward", [&] { return model_.forward(batch.images); });
+  const std::vector<at::Tensor> parts = by_set(all, batch);
+  const at::Tensor& embeddings = parts.front();
+  HeadGradient* collected = rule ? nullptr : &heads_.front().gradient;
   std::vector<TermStep> terms;  // before the centres move
   for (const auto& term : terms_) {
     const Span span("terms");
@@ -110,27 +130,39 @@ bool Trainer::learn(const MicroBatch& batch, double share, const RowRule* rule, 
                                 .batch = batch,
                                 .step = progress_.step,
                                 .share = share,
-                                .centres = head_.weight(),
+                                .centres = heads_.front().classifier->weight(),
                                 .centre_gradient = collected ? &collected->centres : nullptr}));
   }
-  const HeadStep head =
-      in_span("head", [&] { return head_.step(embeddings, batch.labels, progress_.step, rule, collected, share); });
   const auto mean = [share](const at::Tensor& so_far, const at::Tensor& value) {
     return so_far.defined() ? so_far + value * share : value * share;
   };
-  meters->loss = mean(meters->loss, head.loss);
-  if (!head.finite) return false;
-  std::vector<at::Tensor> roots = {embeddings}, gradients = {head.embeddings};
   std::size_t place = 0;
-  for (const TermStep& term : terms) {
-    if (term.gradient.defined()) gradients[0] = gradients[0] + term.gradient;
-    if (term.loss.defined()) roots.push_back(term.loss), gradients.push_back(at::ones_like(term.loss));
-    for (const auto& [name, value] : term.losses) {
-      if (place == meters->terms.size()) meters->terms.emplace_back(name, at::Tensor());
-      auto& sum = meters->terms[place++].second;
-      sum = mean(sum, value);
-    }
+  const auto log_also = [&](const std::string& name, const at::Tensor& value) {
+    if (place == meters->terms.size()) meters->terms.emplace_back(name, at::Tensor());
+    auto& sum = meters->terms[place++].second;
+    sum = mean(sum, value);
+  };
+  std::vector<at::Tensor> of_parts;
+  for (std::size_t s = 0; s < heads_.size(); ++s) {
+    Head& h = heads_[s];
+    const at::Tensor& labels = s == 0 ? batch.labels : batch.further[s - 1];
+    const HeadStep head = in_span("head", [&] {
+      return h.classifier->step(parts[s], labels, progress_.step, rule, rule ? nullptr : &h.gradient, share * h.weight);
+    });
+    if (s == 0)
+      meters->loss = mean(meters->loss, head.loss);
+    else
+      log_also(h.log, head.loss);
+    if (!head.finite) return false;
+    of_parts.push_back(head.embeddings);
   }
+  std::vector<at::Tensor> roots = {all}, gradients(1);
+  for (const TermStep& term : terms) {
+    if (term.gradient.defined()) of_parts.front() = of_parts.front() + term.gradient;
+    if (term.loss.defined()) roots.push_back(term.loss), gradients.push_back(at::ones_like(term.loss));
+    for (const auto& [name, value] : term.losses) log_also(name, value);
+  }
+  gradients.front() = of_parts.size() == 1 ? of_parts.front() : at::cat(of_parts);
   if (scaler_)
     for (at::Tensor& g : gradients) g = g * scaler_->scale();
   reducer_->pause(!last);
@@ -154,17 +186,18 @@ void Trainer::skipped(const at::Tensor& images, const std::vector<std::int64_t>&
                parts.where);
 }
 
-void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
+void Trainer::run(Feed& feed, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
                   const TrainerHooks& hooks) {
   const std::vector<double> mean = as_vector(preprocess.mean), std = as_vector(preprocess.std);
-  const at::ScalarType dtype = head_.weight().scalar_type();
-  const std::int64_t height = model_.graph().input_height, width = model_.graph().input_width;
-  const std::int64_t per_epoch = loader.batches_per_epoch();
+  const at::ScalarType dtype = heads_.front().classifier->weight().scalar_type();
+  const std::int64_t per_epoch = feed.batches_per_epoch();
   row_ = {.step = progress_.step,
           .epoch = static_cast<double>(progress_.step * accumulate_) / static_cast<double>(per_epoch),
           .loss = progress_.loss,
           .seconds = progress_.seconds};
   skips_ = 0;
+  update_ = hooks.update;
+  bool first = true;
   model_.train(true);
   meters.restart_clock();
   while (progress_.step < schedule_.total) {
@@ -174,13 +207,15 @@ void Trainer::run(data::Loader& loader, const Preprocess& preprocess, Meters& me
     std::vector<std::int64_t> pictures;
     MicroBatch current;
     const StepMeters result = step(accumulate_, [&] {
-      const data::Batch& batch = *in_span("wait for loader", [&] { return &loader.next(); });
+      const FeedBatch& batch = *in_span("wait for loader", [&] { return &feed.next(); });
+      if (std::exchange(first, false) && hooks.shown) hooks.shown(batch);
       const Span span("normalise");
-      const at::Tensor pixels = at::from_blob(batch.pixels, {batch.size, height, width, 3}, at::kByte);
-      current = {.images = model::normalise_pixels(pixels.to(device_), mean, std, preprocess.order == "bgr", dtype),
-                 .labels = at::from_blob(batch.labels, {batch.size}, at::kLong),
-                 .pixels = pixels};
-      pictures.insert(pictures.end(), batch.index, batch.index + batch.size);
+      current = {
+          .images = model::normalise_pixels(batch.pixels.to(device_), mean, std, preprocess.order == "bgr", dtype),
+          .labels = batch.labels.front(),
+          .pixels = batch.pixels.narrow(0, 0, batch.labels.front().size(0)),
+          .further = {batch.labels.begin() + 1, batch.labels.end()}};
+      pictures.insert(pictures.end(), batch.pictures.begin(), batch.pictures.end());
       progress_.epoch = batch.epoch + (batch.position + 1) / per_epoch;
       progress_.position = (batch.position + 1) % per_epoch;
       return current;

@@ -9,11 +9,12 @@
 
 #include "core/error.h"
 #include "core/preprocess.h"
-#include "data/loader.h"
 #include "model/torch/module.h"
 #include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/dist/reducer.h"
+#include "train/feed.h"
+#include "train/further_sets.h"
 #include "train/head/classifier.h"
 #include "train/meters.h"
 #include "train/optim/ema.h"
@@ -30,6 +31,8 @@ struct TrainerHooks {
   std::function<void()> begin;                          // before every step, when all of the one before is done
   std::function<void(std::int64_t pictures)> progress;  // after every step
   std::function<void(const LogRow&)> log;               // every log_every steps, and at the end
+  std::function<void(const FeedBatch&)> shown;          // the first batch
+  std::function<void(std::int64_t step)> update;        // gradients are there, clipped, and not yet applied
   std::function<void()> validate;                       // every validate_every steps, and at the end
   std::function<void()> checkpoint;                     // every checkpoint_every steps, at a signal, and at the end
   std::function<void(const std::string&)> warn;         // a step was skipped, and why
@@ -49,9 +52,10 @@ struct TrainerPace {
 // Owns the optimizer; borrows network and head, which live on `device` already. Not thread-safe.
 class Trainer {
  public:
-  // Gradients are averaged over the head's group. `terms`: losses beside the head's.
+  // Gradients are averaged over the head's group. `terms`: losses beside the head's, on the first set's pictures.
+  // `further`: classifiers of the further sets.
   Trainer(model::TorchModel& model, Classifier& head, const Recipe& recipe, at::Device device,
-          std::vector<std::unique_ptr<Term>> terms = {});
+          std::vector<std::unique_ptr<Term>> terms = {}, const std::vector<FurtherHead>& further = {});
 
   const LossScaler* scaler() const { return scaler_ ? &*scaler_ : nullptr; }  // null but for fp16
 
@@ -64,7 +68,7 @@ class Trainer {
   // stop. A step whose loss or gradient is not finite is skipped with a warning that names layer and pictures; more
   // than recipe.guard_skips in a row throw Diverged (kData). On a GPU, where nothing is read back between log lines,
   // the first such step throws it.
-  void run(data::Loader& loader, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
+  void run(Feed& feed, const Preprocess& preprocess, Meters& meters, const TrainerPace& pace,
            const TrainerHooks& hooks);
 
   Progressed& progress() { return progress_; }
@@ -86,10 +90,18 @@ class Trainer {
   int agreed_stop_signal();
   Group& group_;
   model::TorchModel& model_;
-  Classifier& head_;
+  // A set's classifier; the first is that of `data`.
+  struct Head {
+    Classifier* classifier;
+    std::string key, log;  // before its tensors' names in checkpoints, and of its loss in the log
+    double weight = 1;
+    HeadGradient gradient = {};  // where micro-batches and terms collect it
+  };
+  void save_head(const Head& h, model::Weights* head, model::Weights* optimizer) const;
+  void load_head(const Head& h, const model::Weights& head, const model::Weights& optimizer, const std::string& where);
+  std::vector<Head> heads_;
   std::vector<std::unique_ptr<Term>> terms_;
   std::vector<at::Tensor> backbone_;  // and the terms' own parameters
-  HeadGradient head_gradient_;        // where micro-batches and terms collect it
   bool collects_;
   std::int64_t accumulate_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -102,6 +114,7 @@ class Trainer {
   at::Device device_;
   Progressed progress_;
   LogRow row_;
+  std::function<void(std::int64_t)> update_;  // run()'s hook, while it runs
 };
 
 }  // namespace likeness::train

@@ -45,36 +45,55 @@ NamedTensors kept(Term& term) {
 
 }  // namespace
 
-void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
-  const std::int64_t first = head_.range().begin * head_.options().sub_centers, last = first + head_.weight().size(0);
-  head->metadata = optimizer->metadata = {{"classes", std::to_string(head_.options().classes)},
-                                          {"sub_centers", std::to_string(head_.options().sub_centers)},
-                                          {"dimension", std::to_string(head_.weight().size(1))}};
-  model::copy_tensor(head_.weight(), &head->tensors[row_range("weight", first, last)]);
-  for (const auto& [name, value] : head_.loss().state()) model::copy_tensor(value, &head->tensors["loss/" + name]);
-  if (head_.bias().defined()) model::copy_tensor(head_.bias(), &head->tensors["bias"]);
-  for (std::size_t i = 0; group_.rank() == 0 && i < terms_.size(); ++i)
-    for (const auto& [name, value] : kept(*terms_[i])) model::copy_tensor(value, &optimizer->tensors["term/" + name]);
-  if (scaler_ && group_.rank() == 0) {
-    const double state[] = {scaler_->scale(), static_cast<double>(scaler_->state().good)};
-    optimizer->tensors["loss_scale"] = model::WeightTensor::f64({2}, state);
-  }
-  for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
-    for (std::size_t i = 0; group_.rank() == 0 && i < optimizer_->parameters().size(); ++i)
-      model::copy_tensor(optimizer_->buffers()[k][i],
-                         &optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name]);
-    model::copy_tensor(head_.buffers()[k],
-                       &optimizer->tensors[row_range(std::string(kBuffers[k]) + "head", first, last)]);
-    if (head_.bias().defined())
-      model::copy_tensor(head_.bias_buffers()[k], &optimizer->tensors[std::string(kBuffers[k]) + "head_bias"]);
+// Names of a head's tensors begin with its key.
+void Trainer::save_head(const Head& h, model::Weights* head, model::Weights* optimizer) const {
+  Classifier& c = *h.classifier;
+  const std::int64_t first = c.range().begin * c.options().sub_centers, last = first + c.weight().size(0);
+  model::copy_tensor(c.weight(), &head->tensors[row_range(h.key + "weight", first, last)]);
+  for (const auto& [name, value] : c.loss().state()) model::copy_tensor(value, &head->tensors[h.key + "loss/" + name]);
+  if (c.bias().defined()) model::copy_tensor(c.bias(), &head->tensors[h.key + "bias"]);
+  for (std::size_t k = 0; k < c.buffers().size(); ++k) {
+    const std::string prefix = kBuffers[k] + h.key;
+    model::copy_tensor(c.buffers()[k], &optimizer->tensors[row_range(prefix + "head", first, last)]);
+    if (c.bias().defined()) model::copy_tensor(c.bias_buffers()[k], &optimizer->tensors[prefix + "head_bias"]);
   }
 }
 
+void Trainer::load_head(const Head& h, const model::Weights& head, const model::Weights& optimizer,
+                        const std::string& where) {
+  Classifier& c = *h.classifier;
+  const std::string file = where + "/head.safetensors", buffers = where + "/optimizer.safetensors";
+  load_rows(head, h.key + "weight", c, c.weight(), file);
+  for (auto& [name, value] : c.loss().state()) put(find(head, h.key + "loss/" + name, file), value, file);
+  if (c.bias().defined()) put(find(head, h.key + "bias", file), c.bias(), file);
+  for (std::size_t k = 0; k < c.buffers().size(); ++k) {
+    const std::string prefix = kBuffers[k] + h.key;
+    load_rows(optimizer, prefix + "head", c, c.buffers()[k], buffers);
+    if (c.bias().defined()) put(find(optimizer, prefix + "head_bias", buffers), c.bias_buffers()[k], buffers);
+  }
+}
+
+void Trainer::save(model::Weights* head, model::Weights* optimizer) const {
+  const Classifier& first = *heads_.front().classifier;
+  head->metadata = optimizer->metadata = {{"classes", std::to_string(first.options().classes)},
+                                          {"sub_centers", std::to_string(first.options().sub_centers)},
+                                          {"dimension", std::to_string(first.weight().size(1))}};
+  for (const Head& h : heads_) save_head(h, head, optimizer);
+  if (group_.rank() != 0) return;
+  for (const auto& term : terms_)
+    for (const auto& [name, value] : kept(*term)) model::copy_tensor(value, &optimizer->tensors["term/" + name]);
+  if (scaler_) {
+    const double state[] = {scaler_->scale(), static_cast<double>(scaler_->state().good)};
+    optimizer->tensors["loss_scale"] = model::WeightTensor::f64({2}, state);
+  }
+  for (std::size_t k = 0; k < first.buffers().size(); ++k)
+    for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i)
+      model::copy_tensor(optimizer_->buffers()[k][i],
+                         &optimizer->tensors[kBuffers[k] + optimizer_->parameters()[i].name]);
+}
+
 void Trainer::load(const model::Weights& head, const model::Weights& optimizer, const std::string& where) {
-  const std::string head_file = where + "/head.safetensors";
-  load_rows(head, "weight", head_, head_.weight(), head_file);
-  for (auto& [name, value] : head_.loss().state()) put(find(head, "loss/" + name, head_file), value, head_file);
-  if (head_.bias().defined()) put(find(head, "bias", head_file), head_.bias(), head_file);
+  for (const Head& h : heads_) load_head(h, head, optimizer, where);
   const std::string file = where + "/optimizer.safetensors";
   if (scaler_) {
     const std::vector<double> state = find(optimizer, "loss_scale", file).as_double();
@@ -82,15 +101,11 @@ void Trainer::load(const model::Weights& head, const model::Weights& optimizer, 
   }
   for (const auto& term : terms_)
     for (const auto& [name, value] : kept(*term)) put(find(optimizer, "term/" + name, file), value, file + ", " + name);
-  for (std::size_t k = 0; k < head_.buffers().size(); ++k) {
+  for (std::size_t k = 0; k < heads_.front().classifier->buffers().size(); ++k)
     for (std::size_t i = 0; i < optimizer_->parameters().size(); ++i) {
       const std::string& name = optimizer_->parameters()[i].name;
       put(find(optimizer, kBuffers[k] + name, file), optimizer_->buffers()[k][i], file + ", " + name);
     }
-    load_rows(optimizer, std::string(kBuffers[k]) + "head", head_, head_.buffers()[k], file);
-    if (head_.bias().defined())
-      put(find(optimizer, std::string(kBuffers[k]) + "head_bias", file), head_.bias_buffers()[k], file);
-  }
 }
 
 }  // namespace likeness::train

@@ -101,13 +101,46 @@ std::optional<EmbeddingArchive> embed_over_ranks(engine::Engine& network, const 
   return archive;
 }
 
-Validation::Validation(const std::vector<std::string>& entries, const JudgeMaker& judges, const ModelContract& contract)
+namespace {
+
+// What stands behind the first slash: sets' names have none, metrics' may.
+std::pair<std::string, std::string> set_and_metric(const std::string& best) {
+  const std::size_t cut = best.find('/');
+  return {best.substr(0, cut), cut == std::string::npos ? "" : best.substr(cut + 1)};
+}
+
+}  // namespace
+
+std::optional<double> chosen_figure(const Verdicts& verdicts, const std::string& best) {
+  const auto [wanted, metric] = set_and_metric(best);
+  for (const auto& [set, metrics] : verdicts.sets)
+    for (const auto& [name, value] : metrics)
+      if (best.empty() || (set == wanted && name == metric)) return value;
+  return std::nullopt;
+}
+
+bool is_better(const std::string& best, double value, const std::optional<double>& so_far) {
+  if (!so_far) return true;
+  const std::string metric = set_and_metric(best).second;
+  for (const char* error : {"eer", "fmr", "fnmr", "worst_"})
+    if (metric.starts_with(error)) return value < *so_far;
+  return value > *so_far;
+}
+
+Validation::Validation(const std::vector<std::string>& entries, const JudgeMaker& judges, const ModelContract& contract,
+                       const std::string& best)
     : contract_(contract) {
+  Verdicts rehearsed;
   for (const std::string& entry : entries) {
     judges_.emplace_back(set_name(entry), judges(entry));
     NoiseEngine rehearsal(contract_);
-    judges_.back().second(rehearsal);
+    rehearsed.sets.emplace_back(judges_.back().first, judges_.back().second(rehearsal));
   }
+  if (best.empty() || chosen_figure(rehearsed, best)) return;
+  std::string have;
+  for (const auto& [set, metrics] : rehearsed.sets)
+    for (const auto& [name, value] : metrics) have += (have.empty() ? "" : ", ") + set + "/" + name;
+  fail_usage({.what = "no such figure", .where = "best", .expected = "one of " + have, .got = best});
 }
 
 Verdicts Validation::judge(model::TorchModel& network, Group& group) const {

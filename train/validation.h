@@ -19,7 +19,8 @@ namespace likeness::train {
 
 class Group;
 
-// Judges a network on one set. The first metric of the recipe's first set chooses the best weights; larger is better.
+// Judges a network on one set. Unless the recipe's `best` names another, the first metric of the first set chooses the
+// best weights; larger is better.
 // With several ranks all of them call it, and rank 0's metrics count.
 using Metrics = std::vector<std::pair<std::string, double>>;
 using Judge = std::function<Metrics(engine::Engine& network)>;
@@ -40,11 +41,17 @@ struct Verdicts {
   int stopped = 0;  // the signal that cut it short on any rank: the figures are incomplete
 };
 
+// The figure that `best` names, "SET/METRIC", or with "" the first metric of the first set; nothing where it is absent.
+std::optional<double> chosen_figure(const Verdicts& verdicts, const std::string& best);
+// Whether a figure of `best` beats the best so far. Error rates (eer, fmr…, fnmr…, worst_…) are better when smaller.
+bool is_better(const std::string& best, double value, const std::optional<double>& so_far);
+
 class Validation {
  public:
   // Every judge is rehearsed on a network of noise, so that a mistake in a set shows before the first step. Errors are
-  // the judges'.
-  Validation(const std::vector<std::string>& entries, const JudgeMaker& judges, const ModelContract& contract);
+  // the judges'; kUsage when `best` is not "" and names no figure that they gave, listing those there are.
+  Validation(const std::vector<std::string>& entries, const JudgeMaker& judges, const ModelContract& contract,
+             const std::string& best = "");
   bool empty() const { return judges_.empty(); }
   // All ranks together; the network is in evaluation mode meanwhile. kEnvironment also when a rank is lost.
   Verdicts judge(model::TorchModel& network, Group& group) const;

@@ -21,7 +21,7 @@
 #include "tests/bench/peer.h"
 #include "tests/bench/threads.h"
 #include "train/head/classifier.h"
-#include "train/plan/measure.h"
+#include "train/memory.h"
 
 namespace likeness {
 namespace {

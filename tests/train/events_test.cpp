@@ -65,6 +65,29 @@ TEST(Events, ScalarsEqualTheReferenceWriterByteForByte) {
       std::any_of(events.begin(), events.end(), [&](const std::string& e) { return e.substr(9) == far.substr(9); }));
 }
 
+TEST(Events, HistogramsAndPicturesEqualTheReferenceWriterByteForByte) {
+  const auto events = payloads(read(test::golden("tensorboard_views.events")));
+  ASSERT_EQ(events.size(), 3u);
+  const double time = 1700000000.5;
+  EXPECT_EQ(histogram_event(time, 40, "weights/conv.weight",
+                            {.low = -2,
+                             .high = 2,
+                             .count = 7,
+                             .sum = -1,
+                             .sum_of_squares = 15,
+                             .edges = {-1, 0, 1, 2},
+                             .counts = {1, 2, 2, 2}}),
+            events[0]);
+  EXPECT_EQ(
+      histogram_event(
+          time, 0, "gradients/bn.bias",
+          {.low = 0, .high = 3, .count = 3, .sum = 6, .sum_of_squares = 14, .edges = {1, 2, 3}, .counts = {1, 1, 1}}),
+      events[1]);
+  std::string png;
+  for (int i = 0; i < 256; ++i) png.push_back(static_cast<char>(i));
+  EXPECT_EQ(image_event(time, 0, "train/first_batch", 448, 224, png + "not a picture"), events[2]);
+}
+
 TEST(Events, TheVersionComesFirstAndARestartSaysWhereItBegins) {
   test::TempDir dir;
   {
@@ -94,12 +117,17 @@ TEST(Events, TensorBoardReadsThem) {
   {
     EventWriter writer(dir.path(), 0);
     for (int step : {50, 100}) writer.scalar(step, "train/loss", 1.0 / step);
+    writer.histogram(50, "weights/a", {.low = -1, .high = 3, .count = 4, .edges = {1, 3}, .counts = {3, 1}});
+    writer.image(0, "train/first_batch", 4, 2, "png");
   }
   const char* script =
       "import sys\nfrom tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n"
       "a = EventAccumulator(sys.argv[1]); a.Reload()\nprint([(e.step, round(e.value, 6)) for e in "
-      "a.Scalars('train/loss')])";
-  EXPECT_EQ(test::run_process(python, {"-c", script, dir.path()}).out, "[(50, 0.02), (100, 0.01)]\n");
+      "a.Scalars('train/loss')])\n"
+      "h = a.Histograms('weights/a')[0]; print(h.step, h.histogram_value.bucket_limit, h.histogram_value.bucket)\n"
+      "i = a.Images('train/first_batch')[0]; print(i.width, i.height, i.encoded_image_string)";
+  EXPECT_EQ(test::run_process(python, {"-c", script, dir.path()}).out,
+            "[(50, 0.02), (100, 0.01)]\n50 [1.0, 3.0] [3.0, 1.0]\n4 2 b'png'\n");
 }
 
 }  // namespace

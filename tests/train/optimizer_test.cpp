@@ -16,19 +16,19 @@ at::Tensor leaf(at::IntArrayRef shape, double phase) {
 }
 
 TEST(Optimizer, EqualsTorchWithGroupsMomentumAndDecay) {
-  for (bool nesterov : {false, true}) {
+  for (const auto& [momentum, nesterov] : {std::pair(.9, false), std::pair(.9, true), std::pair(0., false)}) {
     at::Tensor a = leaf({3, 5}, 0), b = leaf({7}, 1), ta = a.detach().clone().requires_grad_(true),
                tb = b.detach().clone().requires_grad_(true);
     Optimizer ours({{.name = "a", .value = a, .weight_decay = .01, .rate = 1},
                     {.name = "b", .value = b, .weight_decay = 0, .rate = .5}},
-                   {.momentum = .9, .nesterov = nesterov});
-    auto options = [&](double rate, double decay) {
+                   {.momentum = momentum, .nesterov = nesterov});
+    auto options = [&, m = momentum, n = nesterov](double rate, double decay) {
       return std::make_unique<torch::optim::SGDOptions>(
-          torch::optim::SGDOptions(rate).momentum(.9).weight_decay(decay).nesterov(nesterov));
+          torch::optim::SGDOptions(rate).momentum(m).weight_decay(decay).nesterov(n));
     };
     torch::optim::SGD theirs({torch::optim::OptimizerParamGroup({ta}, options(.1, .01)),
                               torch::optim::OptimizerParamGroup({tb}, options(.05, 0))},
-                             torch::optim::SGDOptions(.1).momentum(.9));
+                             torch::optim::SGDOptions(.1).momentum(momentum));
     for (int step = 0; step < 5; ++step) {
       for (auto [x, y] : {std::pair{a, b}, std::pair{ta, tb}}) {
         at::Tensor loss = (x * x).sum() + (y.exp() * y).sum();

@@ -172,6 +172,40 @@ TEST_F(ProgramTest, ValidationWhileTrainingJudgesEveryPairOrAList) {
   EXPECT_FALSE(fs::exists(dir_ / "x"));
 }
 
+// Groups' error rates while training, and the best weights by the worst group's.
+TEST_F(ProgramTest, ValidationByGroup) {
+  const fs::path people = test::make_toy_set(dir_ / "people", 8, 6);
+  std::string attributes = "identity,sex\n";
+  for (int p = 0; p < 8; ++p) attributes += test::person_name(p) + (p % 2 == 0 ? ",f\n" : ",m\n");
+  test::write_text(dir_ / "people.csv", attributes);
+  const auto import = test::run_process(
+      "likeness-data", {"import", people, dir_ / "people.faces.h5", "--attributes", dir_ / "people.csv"});
+  ASSERT_EQ(import.exit_code, 0) << import.err;
+  const std::string entry = "validate=[people.faces.h5 by sex at fmr=1e-1]";
+  const auto r = train({"--out", "run", "--set", entry, "--set", "best=people by sex/worst_fnmr"});
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  std::istringstream lines(read_text_file(dir_ / "run/log.jsonl"));
+  int validations = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line);
+    if (json.at("kind") != "validation") continue;
+    ++validations;
+    EXPECT_EQ(json.at("set"), "people by sex");
+    const auto& m = json.at("metrics");
+    EXPECT_TRUE(m.contains("auc")) << line;
+    for (const char* rate : {"fmr", "fnmr"})
+      EXPECT_EQ(
+          m.at(std::string("worst_") + rate).get<double>(),
+          std::max(m.at(std::string(rate) + "/sex=f").get<double>(), m.at(std::string(rate) + "/sex=m").get<double>()))
+          << line;
+  }
+  EXPECT_EQ(validations, 2);
+  EXPECT_TRUE(fs::exists(dir_ / "run/best/model.safetensors"));
+  refused(train({"--out", "x", "--set", "validate=[people.faces.h5 by age]"}), 2, "sex");
+  refused(train({"--out", "x", "--set", entry, "--set", "best=people by sex/worst"}), 2, "worst_fnmr");
+  EXPECT_FALSE(fs::exists(dir_ / "x"));
+}
+
 // The same network on both sides is judged as one alone; another one of other weights is not.
 TEST_F(ProgramTest, ValidationAgainstAnotherModel) {
   test::write_text(dir_ / "pairs.csv", pairs_csv());

@@ -112,6 +112,7 @@ TEST_F(TermRuns, WhatDoesNotFitIsRefusedByName) {
   refuse({"distill.teacher=" + teacher_, "distill.embedding=0"}, "distill.embedding");
   refuse({"distill.embedding=3"}, "distill.embedding");
   refuse({"compatible_with=" + teacher_, "backbone.embedding=8"}, "backbone.embedding: 16");
+  refuse({"compatible_with=" + teacher_, "head.loss=uniface"}, "learnt threshold");
 }
 
 // Without it a new network's embeddings have nothing to do with the old one's. With it an old gallery can be searched:

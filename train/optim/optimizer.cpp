@@ -44,7 +44,9 @@ RowRule row_rule(const OptimizerOptions& o, double rate, double weight_decay, st
 
 void fused_step(const RowRule& o, const at::Tensor& value, const at::Tensor& gradient,
                 const std::vector<at::Tensor>& buffers) {
-  if (o.kind == RowRuleKind::kSgd)
+  if (o.kind == RowRuleKind::kSgd && o.momentum == 0)  // torch refuses a buffer then
+    at::_fused_sgd_({value}, {gradient}, {}, o.weight_decay, 0.0, o.rate, 0.0, false, false, false);
+  else if (o.kind == RowRuleKind::kSgd)
     at::_fused_sgd_({value}, {gradient}, {buffers[0]}, o.weight_decay, o.momentum, o.rate, 0.0, o.nesterov, false,
                     false);
   else

@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "model/torch/footprint.h"
 #include "train/head/classes.h"
+#include "train/memory.h"
 
 namespace likeness::train {
 namespace {
@@ -143,17 +144,6 @@ std::vector<std::string> advise(const Recipe& r, const model::Graph& graph, cons
     advice.emplace_back(
         "fewer than five pictures per identity: start from trained weights (backbone.init) with a low rate");
   return advice;
-}
-
-std::string bytes_text(std::int64_t bytes) {
-  constexpr double kMi = 1 << 20, kGi = 1 << 30;
-  const auto b = static_cast<double>(bytes);
-  char text[32];
-  if (b >= kGi)
-    std::snprintf(text, sizeof text, "%.2f GiB", b / kGi);
-  else
-    std::snprintf(text, sizeof text, "%.1f MiB", b / kMi);
-  return text;
 }
 
 }  // namespace likeness::train

@@ -37,7 +37,4 @@ std::int64_t largest_batch(Recipe recipe, const model::Graph& graph, const Job& 
 // Sentences, each with its reason; `bytes` 0: memory is not limited.
 std::vector<std::string> advise(const Recipe& recipe, const model::Graph& graph, const Job& job, std::int64_t bytes);
 
-// "3.2 GiB", "12 MiB"
-std::string bytes_text(std::int64_t bytes);
-
 }  // namespace likeness::train

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <string>
 
 #include "core/progress.h"
 #include "core/signals.h"
 #include "train/head/classes.h"
 #include "train/head_start.h"
+#include "train/memory.h"
 #include "train/trainer.h"
 
 namespace likeness::train {
@@ -24,17 +24,6 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 void settle(const at::Tensor& last) { last.sum().item<double>(); }
 
 }  // namespace
-
-std::int64_t process_size(const std::string& line) {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word != line + ":") continue;
-    std::int64_t kilobytes = 0;
-    status >> kilobytes;
-    return kilobytes * 1024;
-  }
-  return 0;
-}
 
 Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job& job, c10::Device device,
                       double seconds) {

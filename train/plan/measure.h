@@ -16,7 +16,4 @@ namespace likeness::train {
 Measured measure_step(const Recipe& recipe, const model::Graph& graph, const Job& job, c10::Device device,
                       double seconds);
 
-// A line of /proc/self/status that is a size ("RssAnon", "VmHWM"), in bytes; 0 where the system does not say.
-std::int64_t process_size(const std::string& line);
-
 }  // namespace likeness::train

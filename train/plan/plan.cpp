@@ -46,6 +46,12 @@ Plan plan_run(const PlanRequest& request) {
   Config config = Config::load(request.config, request.assignments);
   Plan plan{.recipe = read_recipe(config), .job = {}, .memory = {}, .sent = {}, .advice = {}};
   plan.recipe.ranks = request.ranks;
+  if (!plan.recipe.also.empty())
+    fail_usage({.what = "a plan is made for one set and its classifier",
+                .where = "also",
+                .expected = "none",
+                .got = std::to_string(plan.recipe.also.size()) + " further sets",
+                .hint = "--set also=[] plans the run on `data` alone"});
   const at::Device device = open_device(request.device);
   ModelContract contract;
   const std::optional<StartingPoint> start = starting_point(plan.recipe, &contract);

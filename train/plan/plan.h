@@ -25,8 +25,8 @@ struct Measured {
   std::int64_t steps = 0;       // that were timed
   double seconds_per_step = 0;  // of a rank's batch, with the head's work on the pictures of all ranks; no
                                 // communication, no reading of pictures
-  double head_share = 0;    // of that
-  std::int64_t memory = 0;  // bytes of anonymous memory that the process gained, at its highest; 0: not known
+  double head_share = 0;        // of that
+  std::int64_t memory = 0;      // bytes of anonymous memory that the process gained, at its highest; 0: not known
   std::string device = {};
   int threads = 1;
 };

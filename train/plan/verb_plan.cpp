@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/progress.h"
+#include "train/memory.h"
 #include "train/plan/plan.h"
 
 namespace likeness::train {
