@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/config.h"
+#include "tests/train/ranks.h"
 #include "tests/train/toy_net.h"
 #include "tests/train/toy_run.h"
 #include "train/trainer.h"
@@ -101,6 +102,47 @@ TEST(FurtherSetsInAStep, GradientIsTheWeightedSumOfTheLosses) {
     EXPECT_LT(near(Classifier(first, at::kDouble).weight() - head.weight(), sum_head.centres), 1e-9);
     EXPECT_LT(near(Classifier(second, at::kDouble).weight() - further.weight(), sum_further.centres), 1e-9);
   }
+}
+
+// Two ranks, each with half of both sets' pictures, and one rank with all of them.
+TEST(FurtherSetsInAStep, RanksTogetherAreOne) {
+  constexpr std::int64_t kFirst = 4, kSecond = 2;  // pictures of a rank
+  Recipe recipe;
+  recipe.rate = 1, recipe.schedule = {.kind = ScheduleKind::kConstant, .total = 3};
+  const at::Tensor pictures = at::sin(at::arange(12 * 3 * 256, at::kDouble) * .37).reshape({12, 3, 16, 16});
+  const at::Tensor a = (at::arange(2 * kFirst, at::kLong) * 5) % 7, b = (at::arange(2 * kSecond, at::kLong) * 2) % 3;
+  std::vector<at::Tensor> ends[2];
+  for (const int ranks : {1, 2})
+    test::on_ranks(ranks, [&](Group& group) {
+      at::set_num_threads(1);
+      model::TorchModel network(test::small_graph(), model::initial_weights(test::small_graph(), 1), at::kDouble);
+      Classifier head({.classes = 7, .dimension = 8, .seed = 2}, at::kDouble, &group),
+          further({.classes = 3, .dimension = 8, .seed = 3}, at::kDouble, &group);
+      Trainer trainer(network, head, recipe, at::kCPU, {}, {{.name = "b", .head = &further, .weight = .5}});
+      network.train(true);
+      const std::int64_t first = 2 * kFirst / ranks, second = 2 * kSecond / ranks;
+      const at::Tensor own_a = a.narrow(0, group.rank() * first, first).contiguous(),
+                       own_b = b.narrow(0, group.rank() * second, second).contiguous(),
+                       own = at::cat({pictures.narrow(0, group.rank() * first, first),
+                                      pictures.narrow(0, 2 * kFirst + group.rank() * second, second)});
+      std::vector<at::Tensor> end;
+      for (int step = 0; step < 3; ++step) {
+        const StepMeters m = trainer.step(MicroBatch{own, own_a, {}, {own_b}});
+        end.push_back(m.loss), end.push_back(m.terms.at(0).second), end.push_back(m.gradient_norm);
+      }
+      for (const auto& [name, value] : network.parameters()) end.push_back(value.detach().clone());
+      const auto all_rows = [&](const Classifier& c) {  // shards differ in size
+        at::Tensor rows = at::zeros({c.options().classes, 8}, at::kDouble);
+        rows.narrow(0, c.range().begin, c.range().count).copy_(c.weight());
+        group.all_reduce_sum(rows);
+        return rows;
+      };
+      end.push_back(all_rows(head)), end.push_back(all_rows(further));
+      if (group.rank() == 0) ends[ranks - 1] = end;
+    });
+  ASSERT_EQ(ends[0].size(), ends[1].size());
+  for (std::size_t i = 0; i < ends[0].size(); ++i)
+    EXPECT_LT(((ends[0][i] - ends[1][i]).norm() / ends[0][i].norm()).item<double>(), 1e-12) << i;
 }
 
 class FurtherSetsTest : public test::ToyRuns {
