@@ -13,9 +13,12 @@ stage=$(mktemp -d build/package.XXXXXX)
 trap 'rm -rf "$stage"' EXIT
 cmake --install build/release --prefix "$stage/$name" > /dev/null
 mkdir -p "$stage/$name/share/likeness"
-# The Debian packages that own the system libraries the programs are linked to.
-find "$stage/$name" -type f \( -path '*/bin/*' -o -name '*.so' \) -print0 | xargs -0 ldd 2>/dev/null | awk '$3 ~ /^\// {print $3}' |
-  grep -v "^$PWD" | xargs -r realpath | sort -u | xargs -r dpkg-query -S 2>/dev/null | cut -d: -f1 | sort -u > "$stage/$name/share/likeness/debian-packages.txt"
+# The Debian packages that own the system libraries the programs are linked to. Debian's database knows a library by the path it was
+# packed under, which on a merged /usr may lack the /usr; what no package owns came with this archive or with the machine.
+packages=$stage/$name/share/likeness/debian-packages.txt
+find "$stage/$name" -type f \( -path '*/bin/*' -o -name '*.so' \) -print0 | xargs -0 ldd | awk '$3 ~ /^\// {print $3}' | grep -v "^$PWD/" |
+  xargs -r realpath | sort -u | sed -E 'p; s,^/usr/,/,' | { xargs -r dpkg-query -S 2> /dev/null || true; } | cut -d: -f1 | sort -u > "$packages"
+grep -q '^libc6$' "$packages" || { echo "package: dpkg-query does not know which packages the programs need" >&2; exit 1; }
 tar -C "$stage" -czf "$out.tmp" "$name"
 mv "$out.tmp" "$out"
 echo "$out: $(du -h "$out" | cut -f1)"
