@@ -150,10 +150,10 @@ OperatingPoint operate(const Curve& curve, const OperatingTarget& target) {
 Tally tally(const EmbeddingArchive& archive, const Trials& trials, const Grouping& grouping, const std::vector<OperatingTarget>& at,
             int threads, const std::string& where) {
   const Cosines cosines(archive, where);
-  if (!trials.all) return tally_list(cosines, trials.pairs, grouping, threads);
   Decisions decisions;
   for (const OperatingTarget& t : at)
     (t.kind == OperatingTarget::Kind::kFmr ? decisions.fmr_targets : decisions.thresholds).push_back(t.value);
+  if (!trials.all) return tally_list(cosines, trials.pairs, grouping, decisions, threads);
   return tally_all_pairs(cosines, archive.subjects, grouping, decisions, threads);
 }
 

@@ -136,17 +136,6 @@ class AllPairs {
   double doubt_ = 0;
 };
 
-// Marks the bin with the first curve point for which `passed` is true and the one before it: the decision lies in them.
-template <class Passed> void mark(const Curve& edges, std::vector<std::uint8_t>& bins, const Passed& passed) {
-  for (std::size_t p = 0; p < edges.size(); ++p) {
-    if (!passed(p)) continue;
-    bins[static_cast<std::size_t>(score_bin(edges.threshold[p]))] = 1;
-    if (p > 0) bins[static_cast<std::size_t>(score_bin(edges.threshold[p - 1]))] = 1;
-    return;
-  }
-  if (edges.size() > 0) bins[static_cast<std::size_t>(score_bin(edges.threshold.back()))] = 1;
-}
-
 }  // namespace
 
 Tally tally_all_pairs(const Cosines& cosines, std::span<const std::int64_t> subjects, const Grouping& grouping,
@@ -154,19 +143,8 @@ Tally tally_all_pairs(const Cosines& cosines, std::span<const std::int64_t> subj
   LIKENESS_ASSERT(static_cast<std::int64_t>(subjects.size()) == cosines.size());
   const AllPairs pairs(cosines, subjects, grouping, threads);
   Tally tally = pairs.count();
-  std::vector<std::uint8_t> bins(kScoreBins, 0);
-  if (cosines.size() * (cosines.size() - 1) / 2 <= keep_all_below) {
-    std::fill(bins.begin(), bins.end(), std::uint8_t{1});
-  } else {
-    const Curve edges = tally.pooled();  // nothing kept yet: points at bin edges
-    for (double target : decisions.fmr_targets) {
-      const std::int64_t budget = error_budget(edges.impostor_total, target);
-      mark(edges, bins, [&](std::size_t p) { return edges.impostors[p] > budget; });
-    }
-    for (double t : decisions.thresholds) bins[static_cast<std::size_t>(score_bin(std::clamp(t, -1.0, 1.0)))] = 1;
-    if (decisions.eer && edges.genuine_total > 0 && edges.impostor_total > 0)
-      mark(edges, bins, [&](std::size_t p) { return edges.fmr(p) >= edges.fnmr(p); });
-  }
+  const bool keep_all = cosines.size() * (cosines.size() - 1) / 2 <= keep_all_below;
+  const std::vector<std::uint8_t> bins = keep_all ? std::vector<std::uint8_t>(kScoreBins, 1) : decision_bins(tally, decisions);
   pairs.keep(tally, bins);
   return tally;
 }

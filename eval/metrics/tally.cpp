@@ -103,14 +103,40 @@ std::vector<std::int64_t> Tally::histogram(bool genuine, int wanted, int group) 
   return out;
 }
 
-Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping) {
+namespace {
+
+// Marks the bin with the first curve point for which `passed` is true and the one before it: the decision lies in them.
+template <class Passed> void mark(const Curve& edges, std::vector<std::uint8_t>& bins, const Passed& passed) {
+  for (std::size_t p = 0; p < edges.size(); ++p) {
+    if (!passed(p)) continue;
+    bins[static_cast<std::size_t>(score_bin(edges.threshold[p]))] = 1;
+    if (p > 0) bins[static_cast<std::size_t>(score_bin(edges.threshold[p - 1]))] = 1;
+    return;
+  }
+  if (edges.size() > 0) bins[static_cast<std::size_t>(score_bin(edges.threshold.back()))] = 1;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> decision_bins(const Tally& counts, const Decisions& decisions) {
+  std::vector<std::uint8_t> bins(kScoreBins, 0);
+  const Curve edges = counts.pooled();  // points at bin edges
+  for (double target : decisions.fmr_targets) {
+    const std::int64_t budget = error_budget(edges.impostor_total, target);
+    mark(edges, bins, [&](std::size_t p) { return edges.impostors[p] > budget; });
+  }
+  for (double t : decisions.thresholds) bins[static_cast<std::size_t>(score_bin(std::clamp(t, -1.0, 1.0)))] = 1;
+  if (decisions.eer && edges.genuine_total > 0 && edges.impostor_total > 0)
+    mark(edges, bins, [&](std::size_t p) { return edges.fmr(p) >= edges.fnmr(p); });
+  return bins;
+}
+
+Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions,
+                   std::int64_t keep_all_below) {
   LIKENESS_ASSERT(scores.size() == pairs.size());
   Tally t(grouping.cells(), true);
-  std::fill(t.is_kept.begin(), t.is_kept.end(), std::uint8_t{1});
-  t.kept.reserve(pairs.size());
   for (std::size_t p = 0; p < pairs.size(); ++p) {
-    const int a = grouping.group(pairs[p].a), b = grouping.group(pairs[p].b);
-    CellCounts& cell = t.cell(a, b, pairs[p].genuine);
+    CellCounts& cell = t.cell(grouping.group(pairs[p].a), grouping.group(pairs[p].b), pairs[p].genuine);
     if (std::isnan(scores[p])) {
       ++cell.failed;
       continue;
@@ -118,18 +144,24 @@ Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> p
     if (cell.bins.empty()) cell.bins.resize(kScoreBins);
     ++cell.bins[static_cast<std::size_t>(score_bin(scores[p]))];
     t.moments_[pairs[p].genuine].add(scores[p]);
-    t.kept.push_back({scores[p], a, b, pairs[p].genuine});
   }
+  const bool keep_all = static_cast<std::int64_t>(pairs.size()) <= keep_all_below;
+  const std::vector<std::uint8_t> bins = keep_all ? std::vector<std::uint8_t>(kScoreBins, 1) : decision_bins(t, decisions);
+  for (std::size_t p = 0; p < pairs.size(); ++p)
+    if (!std::isnan(scores[p]) && bins[static_cast<std::size_t>(score_bin(scores[p]))])
+      t.kept.push_back({scores[p], grouping.group(pairs[p].a), grouping.group(pairs[p].b), pairs[p].genuine});
+  t.is_kept = bins;
   std::sort(t.kept.begin(), t.kept.end(), [](const KeptScore& x, const KeptScore& y) { return x.score > y.score; });
   return t;
 }
 
-Tally tally_list(const Cosines& cosines, std::span<const ListedPair> pairs, const Grouping& grouping, int threads) {
+Tally tally_list(const Cosines& cosines, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions, int threads,
+                 std::int64_t keep_all_below) {
   std::vector<double> scores(pairs.size());
   parallel_for(pairs.size(), 1024, threads, [&](std::size_t begin, std::size_t end) {
     for (std::size_t p = begin; p < end; ++p) scores[p] = cosines.score(pairs[p].a, pairs[p].b);
   });
-  return tally_scores(scores, pairs, grouping);
+  return tally_scores(scores, pairs, grouping, decisions, keep_all_below);
 }
 
 }  // namespace likeness::eval

@@ -87,15 +87,23 @@ struct Decisions {
   bool eer = true;
 };
 
-// All listed pairs; every score is kept.
-Tally tally_list(const Cosines& cosines, std::span<const ListedPair> pairs, const Grouping& grouping, int threads);
-Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping);
+// The bins in which the decisions fall, of counts from which nothing was kept yet.
+std::vector<std::uint8_t> decision_bins(const Tally& counts, const Decisions& decisions);
+
+// Above so many comparisons, single scores are kept only where decisions fall.
+inline constexpr std::int64_t kKeepAllBelow = 2'000'000;
+
+// All listed pairs. Memory: eight bytes for each, and the kept scores.
+Tally tally_list(const Cosines& cosines, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions, int threads,
+                 std::int64_t keep_all_below = kKeepAllBelow);
+Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions = {},
+                   std::int64_t keep_all_below = kKeepAllBelow);
 
 // All N (N - 1) / 2 pairs of a set; genuine iff subjects are equal. f32 tiles by matrix product; any score that lies within
 // the product's error bound of a bin edge is computed again by Cosines::score, so that counts are those of exact scores. Sets
 // of up to `keep_all_below` pairs keep every score, larger ones only the bins where decisions fall. Memory: a tile per thread,
 // the unit vectors in f32, and the kept scores. Independent of `threads`.
 Tally tally_all_pairs(const Cosines& cosines, std::span<const std::int64_t> subjects, const Grouping& grouping,
-                      const Decisions& decisions, int threads, std::int64_t keep_all_below = 2'000'000);
+                      const Decisions& decisions, int threads, std::int64_t keep_all_below = kKeepAllBelow);
 
 }  // namespace likeness::eval

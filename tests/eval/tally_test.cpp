@@ -99,6 +99,20 @@ void expect_same_decisions(const Curve& got, const Curve& want) {
   }
 }
 
+TEST(ListedPairs, LongListsKeepOnlyWhereDecisionsFall) {
+  EmbeddingArchive a = test::people(100, 4, 24, .9);
+  test::fail_picture(a, 7);
+  const Cosines cosines(a, "test");
+  const Grouping groups = by_gender(a);
+  const Decisions decisions{{1e-4, 1e-3, 1e-2, 1e-1}, {.25}, true};
+  const Tally all = tally_list(cosines, every_pair(a), groups, decisions, 1), some = tally_list(cosines, every_pair(a), groups, decisions, 2, 1000);
+  EXPECT_TRUE(all.complete());
+  EXPECT_FALSE(some.complete());
+  EXPECT_LT(some.kept.size(), all.kept.size() / 4);
+  expect_same_decisions(some.pooled(), all.pooled());
+  EXPECT_EQ(at_threshold(some.pooled(), .25).genuine_accepted, at_threshold(all.pooled(), .25).genuine_accepted);
+}
+
 TEST(AllPairs, TilesCountLikeSingleScores) {
   EmbeddingArchive a = test::people(170, 4, 40, .9);  // 680 pictures: two tiles a side
   test::fail_picture(a, 3);
@@ -106,7 +120,7 @@ TEST(AllPairs, TilesCountLikeSingleScores) {
   a.attributes.columns[0].codes[10] = 0;  // unknown
   const Cosines cosines(a, "test");
   const Grouping groups = by_gender(a);
-  const Tally one_by_one = tally_list(cosines, every_pair(a), groups, 1);
+  const Tally one_by_one = tally_list(cosines, every_pair(a), groups, {}, 1);
   const Decisions decisions{{1e-4, 1e-3, 1e-2, 1e-1}, {.25}, true};
   for (int threads : {1, 3}) {
     for (std::int64_t keep_all : {std::int64_t{0}, std::int64_t{10'000'000}}) {
@@ -152,7 +166,7 @@ TEST(AllPairs, DuplicatedPicturesTieExactly) {
     }
   const Cosines cosines(a, "test");
   const Tally tiles = tally_all_pairs(cosines, a.subjects, {}, {{1e-3, 1e-2, 1e-1}, {}, true}, 2, 0);
-  expect_same_decisions(tiles.pooled(), tally_list(cosines, every_pair(a), {}, 1).pooled());
+  expect_same_decisions(tiles.pooled(), tally_list(cosines, every_pair(a), {}, {}, 1).pooled());
 }
 
 }  // namespace
