@@ -8,6 +8,10 @@
 
 namespace likeness {
 
+// *.emb.h5, whether it is read or mapped.
+inline constexpr const char* kEmbeddingsFormat = "likeness.embeddings";
+inline constexpr std::int64_t kEmbeddingsVersion = 1;
+
 // "format" and "format_version" of the root group.
 void write_format(h5::File& file, const std::string& format, std::int64_t version);
 // kData naming the file: of another format, or of a later version.

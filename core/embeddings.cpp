@@ -8,9 +8,6 @@
 namespace likeness {
 namespace {
 
-constexpr const char* kFormat = "likeness.embeddings";
-constexpr std::int64_t kVersion = 1;
-
 // The first row with a number that is not finite, or N.
 std::size_t first_bad_row(const EmbeddingArchive& a) {
   const auto d = static_cast<std::size_t>(a.dimension);
@@ -36,7 +33,7 @@ void EmbeddingArchive::save(const std::filesystem::path& path, IfExists if_exist
   refuse_bad_rows(*this, path);
   write_atomically(path, if_exists, [&](const std::filesystem::path& temporary) {
     h5::File file = h5::File::create(temporary);
-    write_format(file, kFormat, kVersion);
+    write_format(file, kEmbeddingsFormat, kEmbeddingsVersion);
     file.set_attribute("contract", contract.to_json());
     file.set_attribute("data_digest", data_digest);
     file.write("embeddings", embeddings.data(), {n, static_cast<hsize_t>(dimension)});
@@ -54,7 +51,7 @@ void EmbeddingArchive::save(const std::filesystem::path& path, IfExists if_exist
 
 EmbeddingArchive EmbeddingArchive::load(const std::filesystem::path& path) {
   const h5::File file = h5::File::open(path);
-  check_format(file, kFormat, kVersion);
+  check_format(file, kEmbeddingsFormat, kEmbeddingsVersion);
   EmbeddingArchive a;
   a.contract = ModelContract::from_json(file.text_attribute("contract"), path.string() + ", contract");
   a.data_digest = file.text_attribute("data_digest");

@@ -88,6 +88,24 @@ Handle open_dataset(const File& file, const std::string& name) {
   return dataset;
 }
 
+std::optional<std::uint64_t> float_offset(const File& file, const std::string& name) {
+  const Handle dataset = open_dataset(file, name);
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  if (H5Tequal(type, H5T_NATIVE_FLOAT) <= 0 || H5Pget_layout(properties) != H5D_CONTIGUOUS ||
+      H5Pget_external_count(properties) > 0)
+    return std::nullopt;
+  const haddr_t offset = H5Dget_offset(dataset);
+  if (offset == HADDR_UNDEF || offset % alignof(float) != 0) return std::nullopt;
+  double claimed = sizeof(float);
+  for (const hsize_t n : shape_of(dataset)) claimed *= static_cast<double>(n);
+  const std::uint64_t file_size = fs::file_size(file.path());
+  if (offset > file_size || claimed > static_cast<double>(file_size - offset))
+    fail_read(file.path(), name, "dataset reaches past the end of the file",
+              fmt::format("{:.0f} bytes claimed, file of {}", claimed, file_size));
+  return offset;
+}
+
 Handle& Handle::operator=(Handle&& o) noexcept {
   std::swap(id_, o.id_);
   std::swap(close_, o.close_);

@@ -1,6 +1,7 @@
 // Inside core: what the sources of core/hdf5.h share.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,8 @@ std::vector<hsize_t> shape_of(hid_t dataset);
 Handle create_dataset(const File& file, const std::string& name, hid_t type, hid_t space,
                       hid_t properties = H5P_DEFAULT);
 Handle open_dataset(const File& file, const std::string& name);
+
+// Where the values of an f32 dataset lie, when they can be mapped as they are: contiguous, in this machine's byte order, aligned.
+std::optional<std::uint64_t> float_offset(const File& file, const std::string& name);
 
 }  // namespace likeness::h5

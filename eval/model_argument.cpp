@@ -52,15 +52,6 @@ void check_archive(const EmbeddingArchive& archive, const ModelArgument& a, cons
                "give the set that was embedded, or leave SET out"});
 }
 
-Trials resolve(const TrialsArgument& t, const SetIndex& set, const data::FaceSource* source) {
-  if (!t.pairs.empty() && !t.trials.empty())
-    fail_usage({"two kinds of trials", "arguments", "--pairs FILE or --trials all", "both", ""});
-  if (!t.pairs.empty()) return read_trials(t.pairs, set);
-  if (!t.trials.empty()) return all_trials(set);
-  if (source != nullptr) return stored_trials(*source, set);
-  fail_usage({"no trials", "arguments", "--pairs FILE or --trials all", "neither", ""});
-}
-
 }  // namespace
 
 void ModelArgument::add_options(CLI::App& app, bool set_required) {
@@ -84,29 +75,43 @@ void TrialsArgument::add_options(CLI::App& app) {
   app.add_option("--trials", trials, "all: every genuine and impostor pair the set has")->check(CLI::IsMember({"all"}));
 }
 
-EmbeddedTrials embed_trials(const ModelArgument& a, const TrialsArgument& t, const std::string& flip, const CommonOptions& common) {
+Embedded embed_planned(const ModelArgument& a, const std::string& flip, const CommonOptions& common, const Plan& plan) {
   std::unique_ptr<data::FaceSource> source;
   if (!a.set.empty()) source = data::open_faces(a.set);
-  EmbeddedTrials out;
+  Embedded out;
   if (a.is_archive()) {
     out.archive = EmbeddingArchive::load(a.model);
     check_archive(out.archive, a, flip, source.get());
-    out.trials = resolve(t, SetIndex::of(out.archive), source.get());
+    plan(SetIndex::of(out.archive), source.get());
     return out;
   }
   if (!source) fail_usage({"no set of faces", "arguments", "MODEL SET", a.model + " alone", "only an archive *.emb.h5 needs no set"});
   const std::unique_ptr<engine::Engine> engine = open_model(a, common);  // a model that cannot be opened is the first thing to say
-  const Trials trials = resolve(t, SetIndex::of(*source), source.get());
+  out.rows = plan(SetIndex::of(*source), source.get());
   out.engine = engine->name();
   const std::string wanted = !a.flip.empty() ? a.flip : !flip.empty() ? flip : "none";
-  if (trials.all) {
-    out.archive = embed_rows(*engine, *source, a, wanted, nullptr, common);
-    out.trials = trials;
-  } else {
-    const std::vector<std::int64_t> rows = needed_rows(trials);
-    out.archive = embed_rows(*engine, *source, a, wanted, &rows, common);
-    out.trials = remap(trials, rows);
-  }
+  out.archive = embed_rows(*engine, *source, a, wanted, out.rows.empty() ? nullptr : &out.rows, common);
+  return out;
+}
+
+Trials resolve(const TrialsArgument& t, const SetIndex& set, const data::FaceSource* source) {
+  if (!t.pairs.empty() && !t.trials.empty())
+    fail_usage({"two kinds of trials", "arguments", "--pairs FILE or --trials all", "both", ""});
+  if (!t.pairs.empty()) return read_trials(t.pairs, set);
+  if (!t.trials.empty()) return all_trials(set);
+  if (source != nullptr) return stored_trials(*source, set);
+  fail_usage({"no trials", "arguments", "--pairs FILE or --trials all", "neither", ""});
+}
+
+EmbeddedTrials embed_trials(const ModelArgument& a, const TrialsArgument& t, const std::string& flip, const CommonOptions& common) {
+  EmbeddedTrials out;
+  Embedded e = embed_planned(a, flip, common, [&](const SetIndex& set, const data::FaceSource* source) {
+    out.trials = resolve(t, set, source);
+    return needed_rows(out.trials);
+  });
+  if (!e.rows.empty()) out.trials = remap(out.trials, e.rows);
+  out.archive = std::move(e.archive);
+  out.engine = std::move(e.engine);
   return out;
 }
 

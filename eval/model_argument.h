@@ -1,6 +1,7 @@
 // The arguments MODEL and SET of the verbs: whatever they name, embeddings come out.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,19 +27,31 @@ struct ModelArgument {
   bool is_archive() const;
 };
 
-// Trials first, embeddings second: a wrong list of pairs is found before a minute is spent, and only the pictures it names are
+// Lists first, embeddings second: `plan` resolves them against the set (`source` is null without SET), so that a wrong list is
+// found before a minute is spent, and returns the rows that are needed, rising; none means every picture. Only these are
 // embedded. `flip`: what the convention implies unless --flip says otherwise; "" takes an archive as it is, and a model without.
+struct Embedded {
+  EmbeddingArchive archive;
+  std::vector<std::int64_t> rows;  // of the set, that the archive holds; empty: all
+  std::string engine;              // "openvino"; empty for an archive
+};
+using Plan = std::function<std::vector<std::int64_t>(const SetIndex& set, const data::FaceSource* source)>;
+Embedded embed_planned(const ModelArgument& model, const std::string& flip, const CommonOptions& common, const Plan& plan);
+
 // Pairs stored with the set are used when neither kind of trials is asked for.
 struct EmbeddedTrials {
   EmbeddingArchive archive;
   Trials trials;       // rows of the archive
   std::string engine;  // "openvino"; empty for an archive
+  std::int64_t pictures = 0;  // behind the rows, where these are templates
 };
 struct TrialsArgument {
   std::string pairs;   // --pairs FILE
   std::string trials;  // --trials all
   void add_options(CLI::App& app);
 };
+// What is to be compared, of a set, an archive (source null) or templates. kUsage: nothing said, or two things.
+Trials resolve(const TrialsArgument& trials, const SetIndex& set, const data::FaceSource* source);
 EmbeddedTrials embed_trials(const ModelArgument& model, const TrialsArgument& trials, const std::string& flip, const CommonOptions& common);
 
 // Every picture of the set.

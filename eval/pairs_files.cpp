@@ -55,17 +55,6 @@ std::string place(const std::filesystem::path& path, const Line& line) {
   return path.string() + ", line " + std::to_string(line.number);
 }
 
-std::int64_t row_of(const SetIndex& set, const std::string& name, const std::string& where) {
-  const std::int64_t row = set.find(name);
-  if (row == SetIndex::kMissing)
-    fail_data({"a pair names a picture that the set does not have", where, "a picture of " + set.name(), name,
-               set.size() > 0 ? "the set's first picture is " + set.key(0) : ""});
-  if (row == SetIndex::kAmbiguous)
-    fail_data({"a pair names a picture that the set has more than once", where, "one picture of " + set.name(), name,
-               "name it with its folder"});
-  return row;
-}
-
 std::string numbered(const std::string& name, const std::string& number) {
   return name + "_" + std::string(number.size() < 4 ? 4 - number.size() : 0, '0') + number;
 }
@@ -90,7 +79,7 @@ Trials read_pairs_txt(const std::filesystem::path& path, std::vector<Line> lines
     const bool same = f.size() == 3;
     if ((!same && f.size() != 4) || !is_number(f[1]) || !is_number(f.back()))
       fail_data({"a pair cannot be read", where, "NAME I J, or NAME I NAME J, separated by tabs", line.text.substr(0, 80), ""});
-    t.pairs.push_back({row_of(set, numbered(f[0], f[1]), where), row_of(set, numbered(f[same ? 0 : 2], f.back()), where), same});
+    t.pairs.push_back({find_picture(set, numbered(f[0], f[1]), where), find_picture(set, numbered(f[same ? 0 : 2], f.back()), where), same});
   }
   return t;
 }
@@ -115,7 +104,7 @@ Trials read_csv(const std::filesystem::path& path, const std::string& header, co
   for (std::vector<std::string> f; table.next(f);) {
     const std::string where = table.where();
     const auto field = [&f](int column) -> const std::string& { return f[static_cast<std::size_t>(column)]; };
-    t.pairs.push_back({row_of(set, field(a), where), row_of(set, field(b), where), read_label(field(label), where)});
+    t.pairs.push_back({find_picture(set, field(a), where), find_picture(set, field(b), where), read_label(field(label), where)});
     if (fold < 0) continue;
     if (!is_number(field(fold))) fail_data({"a pair's fold cannot be read", where, "a whole number", field(fold), ""});
     t.fold.push_back(static_cast<std::int32_t>(std::stol(field(fold))));

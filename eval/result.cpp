@@ -76,6 +76,7 @@ json Result::to_json() const {
                            {"pictures", g.pictures},
                            {"metrics", to_json(g.metrics)}});
   if (!differentials.is_null()) j["differentials"] = differentials;
+  if (!identification.is_null()) j["identification"] = identification;
   for (const FoldResult& f : folds)
     j["folds"].push_back({{"pairs", f.pairs}, {"correct", f.correct}, {"accuracy", f.accuracy}, {"threshold", f.threshold}});
   for (const PlotCurve& c : curves)
@@ -179,6 +180,7 @@ Result Result::from_json(const json& j, const std::string& where) {
                           g.maybe<std::int64_t>("pictures").value_or(0), metrics_from(g.at("metrics"))});
   });
   if (j.contains("differentials")) out.differentials = j.at("differentials");
+  if (j.contains("identification")) out.identification = j.at("identification");
   // What only plots need may be left out by other programs that write the schema.
   if (j.contains("folds"))
     r.each("folds", [&](const Reader& f) {

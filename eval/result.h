@@ -65,7 +65,7 @@ struct FoldResult {
 };
 
 struct Result {
-  std::string kind;        // "verification" or "bias"
+  std::string kind;        // "verification", "bias" or "identification"
   std::string protocol;    // "lfw pairs", "all pairs", "csv pairs", "stored pairs"
   std::string convention;  // "insightface" or "fixed-fmr"
   nlohmann::json model = nlohmann::json::object();
@@ -74,6 +74,7 @@ struct Result {
   std::map<std::string, Measure> metrics;
   std::vector<GroupResult> groups;
   nlohmann::json differentials;  // null, or the object of bias/differentials.h
+  nlohmann::json identification;  // null, or {galleries, cmc} of identify.h (docs/formats/results.md)
   std::vector<FoldResult> folds;
   std::vector<PlotCurve> curves;
   std::vector<PlotHistogram> histograms;

@@ -41,8 +41,10 @@ std::string Result::to_text() const {
   auto count = [&](const char* key) {
     return data.contains(key) && data.at(key).is_number_integer() ? format_count(data.at(key).get<std::uint64_t>()) : std::string("?");
   };
-  std::string text = kind + ", " + protocol + ", convention " + convention + ": " + count("genuine") + " genuine and " + count("impostors");
-  text += " impostor pairs of " + count("pictures") + " pictures, flip " + conditions.value("flip", "?") + "\n";
+  std::string text = kind + ", " + protocol + ", convention " + convention + ": ";
+  if (kind == "identification") text += count("probes") + " searches of " + count("templates") + " templates";
+  else text += count("genuine") + " genuine and " + count("impostors") + " impostor pairs";
+  text += " of " + count("pictures") + " pictures, flip " + conditions.value("flip", "?") + "\n";
   for (const auto& [name, m] : metrics) text += line(name, m);
   if (!folds.empty()) {
     const auto [least, most] = std::minmax_element(folds.begin(), folds.end(), [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });

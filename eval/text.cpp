@@ -14,7 +14,12 @@ std::string print(const char* format, int digits, double x) {
   return buffer;
 }
 
-std::string number_text(const std::string& name, const Measure& m, double x) { return is_rate(name, m) ? rate_text(x) : plain_text(x); }
+bool is_alarms(const std::string& name) { return name.starts_with("alarms_per_day@"); }
+
+std::string number_text(const std::string& name, const Measure& m, double x) {
+  if (is_alarms(name)) return print("%.*f", x < 10 ? 2 : 0, x);
+  return is_rate(name, m) ? rate_text(x) : plain_text(x);
+}
 
 }  // namespace
 
@@ -27,7 +32,10 @@ std::string rate_text(double x) {
 
 std::string plain_text(double x) { return print("%.*f", 4, x); }
 
-bool is_rate(const std::string& name, const Measure& m) { return m.denominator.has_value() || name == "eer" || name.starts_with("val@"); }
+bool is_rate(const std::string& name, const Measure& m) {
+  if (is_alarms(name)) return false;  // FPIR times searches a day
+  return m.denominator.has_value() || name == "eer" || name.starts_with("val@");
+}
 
 std::string value_text(const std::string& name, const Measure& m) { return m.value ? number_text(name, m, *m.value) : "-"; }
 

@@ -61,6 +61,7 @@ SetIndex SetIndex::of(const data::FaceSource& source) {
   SetIndex s;
   s.name_ = source.path().string();
   for (std::int64_t i = 0; i < source.size(); ++i) s.add(source.key(i), source.label(i));
+  for (std::int64_t c = 0; c < source.identities(); ++c) s.subject_names_.push_back(source.identity_name(c));
   return s;
 }
 
@@ -68,7 +69,29 @@ SetIndex SetIndex::of(const EmbeddingArchive& archive) {
   SetIndex s;
   s.name_ = "the archive";
   for (std::size_t i = 0; i < archive.size(); ++i) s.add(archive.keys[i], archive.subjects[i]);
+  s.subject_names_ = archive.subject_names;
   return s;
+}
+
+SetIndex SetIndex::of(const std::vector<std::string>& keys, const std::vector<std::int64_t>& subjects, const std::string& name) {
+  SetIndex s;
+  s.name_ = name;
+  for (std::size_t i = 0; i < keys.size(); ++i) s.add(keys[i], subjects[i]);
+  return s;
+}
+
+std::string SetIndex::subject_name(std::int64_t subject) const {
+  const auto i = static_cast<std::size_t>(subject);
+  return i < subject_names_.size() ? subject_names_[i] : std::to_string(subject);
+}
+
+std::int64_t find_picture(const SetIndex& set, const std::string& name, const std::string& where) {
+  const std::int64_t row = set.find(name);
+  if (row == SetIndex::kMissing)
+    fail_data({"a list names what is not there", where, "one of " + set.name(), name, set.size() > 0 ? "its first is " + set.key(0) : ""});
+  if (row == SetIndex::kAmbiguous)
+    fail_data({"a list names what is there more than once", where, "one of " + set.name(), name, "name it with its folder"});
+  return row;
 }
 
 std::int64_t SetIndex::find(const std::string& name) const {

@@ -19,11 +19,14 @@ class SetIndex {
  public:
   static SetIndex of(const data::FaceSource& source);
   static SetIndex of(const EmbeddingArchive& archive);
+  // Other things with names, e.g. templates; `name` is the list they come from.
+  static SetIndex of(const std::vector<std::string>& keys, const std::vector<std::int64_t>& subjects, const std::string& name);
 
   std::int64_t size() const { return static_cast<std::int64_t>(keys_.size()); }
   const std::string& key(std::int64_t row) const { return keys_[static_cast<std::size_t>(row)]; }
   std::int64_t subject(std::int64_t row) const { return subjects_[static_cast<std::size_t>(row)]; }  // -1: unknown
-  const std::string& name() const { return name_; }  // the set, for messages
+  std::string subject_name(std::int64_t subject) const;  // as the set has it, else its number
+  const std::string& name() const { return name_; }      // the set, for messages
 
   // The row, or kMissing, or kAmbiguous when several keys end so.
   static constexpr std::int64_t kMissing = -1, kAmbiguous = -2;
@@ -35,8 +38,12 @@ class SetIndex {
   std::string name_;
   std::vector<std::string> keys_;
   std::vector<std::int64_t> subjects_;
+  std::vector<std::string> subject_names_;
   std::unordered_map<std::string, std::int64_t> rows_;  // every ending of a key, without extension
 };
+
+// The one row that a list names. kData naming `where` when the set has none, or several.
+std::int64_t find_picture(const SetIndex& set, const std::string& name, const std::string& where);
 
 struct Trials {
   bool all = false;                  // every pair of the set; the lists are empty

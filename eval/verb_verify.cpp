@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/version.h"
 #include "eval/model_argument.h"
+#include "eval/templates_argument.h"
 #include "eval/verbs.h"
 #include "eval/verify.h"
 
@@ -13,6 +14,7 @@ namespace {
 struct Arguments {
   ModelArgument model;
   TrialsArgument trials;
+  TemplatesArgument templates;
   std::string convention = "fixed-fmr";
   std::vector<std::string> at;
   std::string scores, key;
@@ -39,8 +41,15 @@ CommandResult run(const Arguments& a, const CommonOptions& common) {
     check_output(a.scores, if_exists);
   }
 
-  const EmbeddedTrials e = embed_trials(a.model, a.trials, options.convention == Convention::kInsightface ? "sum" : "", common);
+  const std::string flip = options.convention == Convention::kInsightface ? "sum" : "";
+  PoolOptions pooling;
+  const EmbeddedTrials e = a.templates.any() ? embed_templates(a.model, a.templates, a.trials, flip, common, &pooling) : embed_trials(a.model, a.trials, flip, common);
   Result r = verify(e.archive, e.trials, options);
+  if (a.templates.any()) {
+    r.data["templates"] = e.archive.size();
+    r.data["pictures"] = e.pictures;
+    r.conditions["templates"] = pooling.to_json();
+  }
   r.model["path"] = a.model.model;
   if (!e.engine.empty()) r.model["engine"] = e.engine;
   if (!a.model.set.empty()) r.data["path"] = a.model.set;
@@ -57,6 +66,7 @@ Verb make_verify_verb() {
             auto a = std::make_shared<Arguments>();
             a->model.add_options(app, false);
             a->trials.add_options(app);
+            a->templates.add_options(app, true);
             app.add_option("--convention", a->convention, "insightface (10 folds, implies --flip sum) or fixed-fmr")->capture_default_str();
             app.add_option("--at", a->at, "Operating points: fmr=1e-3, threshold=0.35 (may be repeated)")->type_name("POINT");
             app.add_option("--scores", a->scores, "Also write the scores, without embeddings, to *.scores.h5")->type_name("FILE");

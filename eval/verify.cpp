@@ -128,19 +128,19 @@ Convention parse_convention(const std::string& text) {
   fail_usage({"unknown convention", "--convention", "insightface or fixed-fmr", text, ""});
 }
 
-std::string OperatingTarget::name() const {
-  return (kind == Kind::kFmr ? "fmr=" : "threshold=") + number_name(value);
+std::string OperatingTarget::name(const std::string& rate) const {
+  return (kind == Kind::kFmr ? rate + "=" : "threshold=") + number_name(value);
 }
 
-OperatingTarget parse_target(const std::string& text) {
+OperatingTarget parse_target(const std::string& text, const std::string& rate) {
   const auto equals = text.find('=');
   const std::string kind = text.substr(0, equals), number = equals == std::string::npos ? "" : text.substr(equals + 1);
   char* end = nullptr;
   const double value = std::strtod(number.c_str(), &end);
   const bool is_number = !number.empty() && *end == '\0';
-  if (kind == "fmr" && is_number && value > 0 && value < 1) return {OperatingTarget::Kind::kFmr, value};
+  if (kind == rate && is_number && value > 0 && value < 1) return {OperatingTarget::Kind::kFmr, value};
   if (kind == "threshold" && is_number && value >= -1 && value <= 1) return {OperatingTarget::Kind::kThreshold, value};
-  fail_usage({"an operating point cannot be read", "--at", "fmr=RATE with 0 < RATE < 1, or threshold=T with -1 <= T <= 1", text, "--at fmr=1e-3"});
+  fail_usage({"an operating point cannot be read", "--at", rate + "=RATE with 0 < RATE < 1, or threshold=T with -1 <= T <= 1", text, "--at " + rate + "=1e-3"});
 }
 
 OperatingPoint operate(const Curve& curve, const OperatingTarget& target) {

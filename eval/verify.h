@@ -30,9 +30,10 @@ Convention parse_convention(const std::string& text);  // kUsage
 struct OperatingTarget {
   enum class Kind { kFmr, kThreshold } kind = Kind::kFmr;
   double value = 0;
-  std::string name() const;  // "fmr=1e-3"
+  std::string name(const std::string& rate = "fmr") const;  // "fmr=1e-3", "threshold=0.35"
 };
-OperatingTarget parse_target(const std::string& text);  // kUsage: unknown kind, an FMR outside (0, 1), a threshold outside [-1, 1]
+// kUsage: unknown kind, a rate outside (0, 1), a threshold outside [-1, 1]. `rate`: what false accepts are called, "fmr" or "fpir".
+OperatingTarget parse_target(const std::string& text, const std::string& rate = "fmr");
 
 struct VerifyOptions {
   Convention convention = Convention::kFixedFmr;

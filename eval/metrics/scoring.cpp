@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/thread_pool.h"
 
 // The loops below are plain C++ that the compiler turns into vectors; the clones are chosen when the program starts. AVX2
 // alone does not enable fused multiply-add, so that both variants round alike.
@@ -59,25 +60,35 @@ double squared_distance(const float* a, const float* b, std::size_t n) {
 }
 
 Cosines::Cosines(const EmbeddingArchive& archive, const std::string& where)
-    : embeddings_(archive.embeddings), dimension_(static_cast<std::size_t>(archive.dimension)), norms_(archive.size()) {
-  LIKENESS_ASSERT(dimension_ > 0 && embeddings_.size() == norms_.size() * dimension_);
-  auto refuse = [&](std::size_t i, const char* what, const char* expected, const char* got) {
-    fail_data({what, where + ", row " + std::to_string(i) + " (" + archive.keys[i] + ")", expected, got,
-               "embed the set again, or mark the picture as failed"});
-  };
+    : Cosines(archive.embeddings, archive.dimension, archive.failed, where, [&](std::size_t row) { return archive.keys[row]; }, 1) {
+  LIKENESS_ASSERT(size() == static_cast<std::int64_t>(archive.size()));
+}
+
+Cosines::Cosines(std::span<const float> embeddings, std::int64_t dimension, std::span<const std::uint8_t> failed, const std::string& where,
+                 const std::function<std::string(std::size_t row)>& key_of, int threads)
+    : embeddings_(embeddings), dimension_(static_cast<std::size_t>(dimension)) {
+  LIKENESS_ASSERT(dimension > 0 && (failed.empty() || embeddings.size() == failed.size() * dimension_));
+  norms_.resize(embeddings.size() / dimension_);
+  parallel_for(norms_.size(), 4096, threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      if (!failed.empty() && failed[i]) continue;
+      const float* x = row(static_cast<std::int64_t>(i));
+      norms_[i] = std::sqrt(dot(x, x, dimension_));
+    }
+  });
   for (std::size_t i = 0; i < norms_.size(); ++i) {
-    if (!archive.failed.empty() && archive.failed[i]) continue;
-    const double squares = dot(row(static_cast<std::int64_t>(i)), row(static_cast<std::int64_t>(i)), dimension_);
-    if (!std::isfinite(squares)) refuse(i, "an embedding is not finite", "finite numbers", "NaN or infinity");
-    if (squares == 0) refuse(i, "an embedding is zero", "a length above 0", "0");
-    norms_[i] = std::sqrt(squares);
+    if ((std::isfinite(norms_[i]) && norms_[i] > 0) || (!failed.empty() && failed[i])) continue;
+    const bool zero = norms_[i] == 0;
+    fail_data({zero ? "an embedding is zero" : "an embedding is not finite", where + ", row " + std::to_string(i) + " (" + key_of(i) + ")",
+               zero ? "a length above 0" : "finite numbers", zero ? "0" : "NaN or infinity",
+               "embed the set again, or mark the picture as failed"});
   }
 }
 
-double Cosines::score(std::int64_t i, std::int64_t j) const {
-  if (failed(i) || failed(j)) return std::numeric_limits<double>::quiet_NaN();
+double Cosines::score(std::int64_t i, const Cosines& other, std::int64_t j) const {
+  if (failed(i) || other.failed(j)) return std::numeric_limits<double>::quiet_NaN();
   // Products of f32 values are exact in double; a vector with itself may still come out one rounding above 1.
-  return std::clamp(dot(row(i), row(j), dimension_) / (norm(i) * norm(j)), -1.0, 1.0);
+  return std::clamp(dot(row(i), other.row(j), dimension_) / (norm(i) * other.norm(j)), -1.0, 1.0);
 }
 
 }  // namespace likeness::eval

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ class Cosines {
  public:
   // kData naming archive row and key: an embedding that is not finite, or zero although its picture is not marked failed.
   Cosines(const EmbeddingArchive& archive, const std::string& where);
+  // The same over [N,D] numbers that lie elsewhere, mapped for instance; key_of(row) names a row in messages. `failed` [N].
+  Cosines(std::span<const float> embeddings, std::int64_t dimension, std::span<const std::uint8_t> failed, const std::string& where,
+          const std::function<std::string(std::size_t row)>& key_of, int threads);
 
   std::int64_t size() const { return static_cast<std::int64_t>(norms_.size()); }
   std::int64_t dimension() const { return static_cast<std::int64_t>(dimension_); }
@@ -31,7 +35,8 @@ class Cosines {
   double norm(std::int64_t i) const { return norms_[static_cast<std::size_t>(i)]; }
 
   // Cosine in [-1, 1]; NaN when either picture failed. Symmetric.
-  double score(std::int64_t i, std::int64_t j) const;
+  double score(std::int64_t i, std::int64_t j) const { return score(i, *this, j); }
+  double score(std::int64_t i, const Cosines& other, std::int64_t j) const;
 
  private:
   std::span<const float> embeddings_;

@@ -31,7 +31,9 @@
   const lineStyle = i => ({borderColor: colours[i % colours.length], backgroundColor: colours[i % colours.length], borderDash: dashes[i % dashes.length],
                            borderWidth: 2, pointRadius: 0, pointHitRadius: 6, showLine: true});
   // Counts at the point under the pointer, so that every drawn rate can be checked.
-  const pointLabel = c => [`${c.dataset.label}: FMR ${rateText(c.raw.fmr)} (${c.raw.k}/${c.raw.n})`, `FNMR ${rateText(c.raw.fnmr)} (${c.raw.m}/${c.raw.g}), t = ${c.raw.t.toFixed(4)}`];
+  const namesOf = result => result.kind === "identification" ? ["FPIR", "FNIR", "false positive identification rate", "false negative identification rate"]
+                                                             : ["FMR", "FNMR", "false match rate", "false non-match rate"];
+  const pointLabel = ([x, y]) => c => [`${c.dataset.label}: ${x} ${rateText(c.raw.fmr)} (${c.raw.k}/${c.raw.n})`, `${y} ${rateText(c.raw.fnmr)} (${c.raw.m}/${c.raw.g}), t = ${c.raw.t.toFixed(4)}`];
   const points = (curve, place) => curve.threshold.map((t, i) => {
     const k = curve.false_matches[i], m = curve.false_non_matches[i];
     const fmr = k / curve.impostors, fnmr = m / curve.genuine;
@@ -47,9 +49,10 @@
       return new Chart(canvas, {type: "scatter", data: {datasets}, options: {
         scales: {x: axis("false match rate", {type: "logarithmic", min: floorOf(result.curves), max: 1, ticks: {callback: v => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? percent(v) : "", autoSkip: false, maxRotation: 0}}),
                  y: axis("true accept rate", {max: 1, ticks: {callback: percent}})},
-        plugins: {legend: legend(datasets.length > 1), tooltip: {callbacks: {label: pointLabel}}}}});
+        plugins: {legend: legend(datasets.length > 1), tooltip: {callbacks: {label: pointLabel(namesOf(result))}}}}});
     },
     det(canvas, result) {
+      const names = namesOf(result);
       const ticks = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8];
       const inside = p => p > 0 && p < 1;
       const datasets = result.curves.map((c, i) => Object.assign({label: whereText(c.where),
@@ -61,8 +64,15 @@
                                                ticks: {autoSkip: false, maxRotation: 0, callback: v => percent(ticks.reduce((x, t) => Math.abs(probit(t) - v) < Math.abs(probit(x) - v) ? t : x))}});
       const diagonal = {label: "equal error", data: [{x: low, y: low}, {x: high, y: high}], showLine: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 1, borderColor: "#b9c2cc"};
       return new Chart(canvas, {type: "scatter", data: {datasets: [...datasets, diagonal]}, options: {
-        scales: {x: probitAxis("false match rate"), y: probitAxis("false non-match rate")},
-        plugins: {legend: legend(datasets.length > 1, item => item.text !== "equal error"), tooltip: {callbacks: {label: c => c.raw.n ? pointLabel(c) : ""}}}}});
+        scales: {x: probitAxis(names[2]), y: probitAxis(names[3])},
+        plugins: {legend: legend(datasets.length > 1, item => item.text !== "equal error"), tooltip: {callbacks: {label: c => c.raw.n ? pointLabel(names)(c) : ""}}}}});
+    },
+    cmc(canvas, result) {
+      const datasets = result.identification.cmc.map((c, i) => Object.assign({label: whereText(c.where),
+        data: c.rank.map((rank, k) => ({x: rank, y: c.hits[k] / c.mated, k: c.hits[k], n: c.mated})).filter(p => Number.isFinite(p.y))}, lineStyle(i)));
+      return new Chart(canvas, {type: "scatter", data: {datasets}, options: {
+        scales: {x: axis("rank", {type: "logarithmic", min: 1}), y: axis("mates within that rank", {max: 1, ticks: {callback: percent}})},
+        plugins: {legend: legend(datasets.length > 1), tooltip: {callbacks: {label: c => `rank ${c.raw.x}: ${rateText(c.raw.y)} (${c.raw.k}/${c.raw.n})`}}}}});
     },
     scores(canvas, result) {
       const h = result.histograms.find(x => Object.keys(x.where).length === 0) || result.histograms[0];
@@ -118,7 +128,8 @@
   let drawn = 0;
   for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
     const result = results[Number(canvas.dataset.result)], kind = canvas.dataset.chart;
-    if ((kind === "scores" ? result.histograms : kind === "groups" ? result.groups : result.curves).length === 0) {
+    const drawnFrom = {scores: result.histograms, groups: result.groups, cmc: result.identification ? result.identification.cmc : []}[kind] || result.curves;
+    if (drawnFrom.length === 0) {
       canvas.closest("figure").remove();  // a result without points, from another writer
       continue;
     }

@@ -61,6 +61,8 @@ data facts(const Result& r) {
   add("convention", top, "convention");
   add("flip", r.conditions, "flip");
   add("pictures", r.data, "pictures");
+  add("searches", r.data, "probes");
+  add("distractors", r.data, "distractors");
   add("genuine pairs", r.data, "genuine");
   add("impostor pairs", r.data, "impostors");
   add("pictures without a face", r.data, "failed_pictures");
@@ -78,7 +80,8 @@ data cards(const Result& r) {
     card.set("detail", m.value ? count_text(m) + (interval.empty() ? "" : (m.denominator ? ", " : "") + interval) : m.status.why);
     list << card;
   };
-  for (const auto& [name, label] : {std::pair{"accuracy", "accuracy"}, {"eer", "equal error rate"}, {"auc", "area under ROC"}, {"tar@fmr=1e-3", "true accepts at FMR 1e-3"}})
+  for (const auto& [name, label] : {std::pair{"accuracy", "accuracy"}, {"eer", "equal error rate"}, {"auc", "area under ROC"}, {"tar@fmr=1e-3", "true accepts at FMR 1e-3"},
+                                    {"rank1", "mate first in the list"}, {"fnir@fpir=1e-2", "misses at FPIR 1e-2"}, {"alarms_per_day@fpir=1e-2", "false alarms a day at FPIR 1e-2"}})
     if (const auto it = r.metrics.find(name); it != r.metrics.end()) add(label, name, it->second);
   auto unknown = [](const GroupResult& g) { return std::any_of(g.where.begin(), g.where.end(), [](const auto& w) { return w.second == "unknown"; }); };
   std::vector<const GroupResult*> largest;
@@ -154,7 +157,11 @@ data result_section(const NamedResult& named, std::size_t index) {
   s.set("headline", headline);
   for (const auto& [name, m] : r.metrics) metrics << metric_row(name, m);
   s.set("metrics", metrics);
-  s.set("has_groups", r.groups.empty() ? data::type::bool_false : data::type::bool_true);
+  const bool search = r.kind == "identification", rows = !r.groups.empty();
+  s.set("search", search ? data::type::bool_true : data::type::bool_false);
+  s.set("has_rows", rows ? data::type::bool_true : data::type::bool_false);
+  s.set("gallery_note", "Each gallery, and each number of entries at which it was looked at, was searched: nothing is extrapolated.");
+  s.set("has_groups", rows && !search ? data::type::bool_true : data::type::bool_false);
   const json threshold = r.conditions.value("threshold", json());
   if (threshold.is_number()) s.set("threshold", plain_text(threshold.get<double>()));
   else s.set("threshold", data(data::type::bool_false));
@@ -187,7 +194,7 @@ std::string html_report(const std::vector<NamedResult>& results) {
   data sections(data::type::list);
   for (std::size_t i = 0; i < results.size(); ++i) {
     const json j = results[i].result.to_json();
-    points.push_back({{"curves", j["curves"]}, {"histograms", j["histograms"]}, {"groups", j["groups"]}, {"conditions", j["conditions"]}});
+    points.push_back({{"kind", j["kind"]}, {"identification", j.value("identification", json())}, {"curves", j["curves"]}, {"histograms", j["histograms"]}, {"groups", j["groups"]}, {"conditions", j["conditions"]}});
     sections << result_section(results[i], i);
   }
   data page;

@@ -7,7 +7,7 @@ namespace {
 const std::vector<std::pair<std::string, std::vector<std::string>>> kVerbs = {
     {"data", {"synth", "import", "info", "view"}},
     {"train", {"run", "weights"}},
-    {"eval", {"embed", "verify", "bias", "report"}},
+    {"eval", {"embed", "verify", "identify", "bias", "report"}},
     {"export", {"onnx", "check"}},
 };
 

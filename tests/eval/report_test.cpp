@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "eval/bias/bias.h"
+#include "eval/identify.h"
 #include "eval/verify.h"
 #include "tests/eval/support.h"
 #include "tests/support/paths.h"
@@ -33,6 +34,15 @@ std::vector<NamedResult> two_results() {
   return {{"lfw.json", v}, {"lfw-gender.json", b}};
 }
 
+// A search with distractors: the gallery has two sizes.
+Result one_search() {
+  const EmbeddingArchive a = test::people(60, 5, 32, .9);
+  const SetIndex set = SetIndex::of(a);
+  Enrolment e = first_picture(set, {});
+  for (int i = 0; i < 10; ++i) e.distractors.push_back(e.probes.back()), e.probes.pop_back();
+  return identify(pool(a, e.templates, {}, 1), e, {}, {}).result;
+}
+
 std::string find_chromium() {
   for (const char* path : {"/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"})
     if (std::filesystem::exists(path)) return path;
@@ -52,18 +62,33 @@ TEST(Report, HoldsFiguresCountsReasonsAndNothingForeign) {
   EXPECT_EQ(html_report(read), page);
 }
 
-TEST(Report, DrawsEveryChartInABrowser) {
-  const std::string chromium = find_chromium();
-  if (chromium.empty()) GTEST_SKIP() << "skipped: install chromium";
+// What the page's script says after it has drawn: the opening tag of the document.
+std::string drawn_by(const std::string& chromium, const std::string& page) {
   test::TempDir dir;
-  std::ofstream(dir / "report.html") << html_report(two_results());
+  std::ofstream(dir / "report.html") << page;
   const auto r = test::run_process(chromium, {"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",
                                               "--user-data-dir=" + (dir / "profile").string(), "--virtual-time-budget=10000", "--dump-dom",
                                               "file://" + (dir / "report.html").string()});
-  ASSERT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_EQ(r.exit_code, 0) << r.err;
   EXPECT_EQ(r.err.find("CONSOLE"), std::string::npos) << "the page's script complained:\n" << r.err;
-  EXPECT_NE(r.out.find("data-charts=\"8\""), std::string::npos) << "3 charts for the verification, 5 for the groups; got "
-                                                               << r.out.substr(0, r.out.find('>', r.out.find("<html")) + 1);
+  const auto begin = r.out.find("<html");
+  return r.out.substr(begin, r.out.find('>', begin) - begin + 1);
+}
+
+TEST(Report, DrawsEveryChartInABrowser) {
+  const std::string chromium = find_chromium();
+  if (chromium.empty()) GTEST_SKIP() << "skipped: install chromium";
+  auto results = two_results();
+  results.push_back({"1n.json", one_search()});
+  const std::string tag = drawn_by(chromium, html_report(results));
+  EXPECT_NE(tag.find("data-charts=\"10\""), std::string::npos) << "3 charts for the verification, 5 for the groups, 2 for the search; got " << tag;
+}
+
+TEST(Report, ASearchHasItsOwnTablesAndCharts) {
+  const std::string page = html_report({{"1n.json", one_search()}});
+  for (const char* text : {"1n.json", "rank1", "fnir@fpir=1e-1", "alarms_per_day@fpir=1e-1", "entries=58", "data-chart=\"cmc\"", "searches"})
+    EXPECT_NE(page.find(text), std::string::npos) << text;
+  for (const char* foreign : {"data-chart=\"roc\"", "data-chart=\"groups\" data", "{{"}) EXPECT_EQ(page.find(foreign), std::string::npos) << foreign;
 }
 
 TEST(Report, AResultWithoutPointsStillMakesAPage) {

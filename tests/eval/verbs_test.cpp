@@ -72,6 +72,69 @@ TEST_F(Verbs, BiasAndReport) {
   eval({"report", "v.json", "--out", "report.html", "--force"}, 0);
 }
 
+TEST_F(Verbs, IdentifyWritesResultCandidatesAndReport) {
+  test::people(500, 1, 24, 1).save(dir / "crowd.emb.h5", IfExists::kRefuse);
+  const auto r = eval({"identify", "none.emb.h5", "--held-out", "0.5", "--seed", "4", "--distractors", "crowd.emb.h5", "--at", "fpir=1e-1", "--at", "threshold=0.5",
+                       "--traffic", "2000", "--candidates", "c.csv", "--top", "3", "--out", "i.json"}, 0);
+  EXPECT_NE(r.out.find("210 searches"), std::string::npos) << "30 people with 3 probes, 30 with 4:\n" << r.out;
+  EXPECT_NE(r.out.find("/90"), std::string::npos) << "a rate without its count:\n" << r.out;
+  const Result i = Result::load(dir / "i.json");
+  EXPECT_EQ(i.kind, "identification");
+  EXPECT_EQ(i.data.at("distractors"), 500);
+  EXPECT_EQ(i.metrics.at("fpir@threshold").denominator, 120);
+  EXPECT_EQ(i.conditions.at("rule").at("seed"), 4);
+  EXPECT_EQ(i.groups.front().where.at("entries"), "30");
+  EXPECT_EQ(i.groups.back().where.at("entries"), "530");
+  std::ifstream csv(dir / "c.csv");
+  std::int64_t lines = 0;
+  for (std::string line; std::getline(csv, line);) ++lines;
+  EXPECT_EQ(lines, 1 + 210 * 3);
+  eval({"report", "i.json", "--out", "i.html"}, 0);
+}
+
+TEST_F(Verbs, IdentifyByRolesAndVerifyByTemplates) {
+  std::ofstream roles(dir / "roles.csv"), table(dir / "templates.csv"), pairs(dir / "template_pairs.csv");
+  roles << "picture,template,role\n";
+  table << "picture,template\n";
+  pairs << "a,b,label\n";
+  for (int p = 0; p < 60; ++p)
+    for (int i = 1; i <= 4; ++i) {
+      const std::string picture = "person_" + std::to_string(p) + "_000" + std::to_string(i), half = std::to_string(p) + (i < 3 ? "g" : "p");
+      roles << picture << "," << half << "," << (i >= 3 ? "probe" : p < 40 ? "gallery" : "none") << "\n";
+      table << picture << "," << half << "\n";
+      if (i <= 2) pairs << half << "," << (i == 1 ? p : (p + 1) % 60) << "p," << (i == 1) << "\n";
+    }
+  roles.close(), table.close(), pairs.close();
+  const json j = json::parse(eval({"identify", "none.emb.h5", "--roles", "roles.csv", "--pooling", "flat", "--json"}, 0).out);
+  EXPECT_EQ(j["protocol"], "csv roles");
+  EXPECT_EQ(j["metrics"]["rank1"]["denominator"], 40);
+  EXPECT_EQ(j["conditions"]["templates"]["pooling"], "flat");
+  EXPECT_EQ(j["data"]["pictures"], 240);
+  const json v = json::parse(eval({"verify", "none.emb.h5", "--templates", "templates.csv", "--pairs", "template_pairs.csv", "--image-norm", "removed", "--at", "fmr=1e-1", "--json"}, 0).out);
+  EXPECT_EQ(v["data"]["templates"], 120);
+  EXPECT_EQ(v["data"]["genuine"], 60);
+  EXPECT_EQ(v["conditions"]["templates"]["image_norm"], "removed");
+  eval({"verify", "none.emb.h5", "--templates", "templates.csv", "--pairs", "pairs.csv"}, 4);
+  eval({"verify", "none.emb.h5", "--templates", "templates.csv", "--pairs", "template_pairs.csv", "--detector-weight", "on"}, 2);
+}
+
+TEST_F(Verbs, IdentifyRefusesByName) {
+  EXPECT_NE(eval({"identify", "none.emb.h5", "--distractors", "sum.emb.h5"}, 4).err.find("two contracts"), std::string::npos);
+  EXPECT_NE(eval({"identify", "none.emb.h5", "--at", "fmr=1e-2"}, 2).err.find("fpir="), std::string::npos);
+  eval({"identify", "none.emb.h5", "--held-out", "1"}, 2);
+  eval({"identify", "none.emb.h5", "--roles", "roles.csv", "--ijb", "meta"}, 2);
+  eval({"identify", "none.emb.h5", "--rank", "0"}, 2);
+  EXPECT_NE(eval({"identify", "none.emb.h5", "--ijb", "meta"}, 4).err.find("meta"), std::string::npos);
+  std::ofstream(dir / "roles.csv") << "picture,role\nperson_99_0001,gallery\n";
+  EXPECT_NE(eval({"identify", "none.emb.h5", "--roles", "roles.csv", "--candidates", "c.csv", "--out", "i.json"}, 4).err.find("person_99_0001"), std::string::npos);
+  std::ofstream(dir / "roles.csv") << "picture,role\nperson_1_0001,probe\n";
+  EXPECT_NE(eval({"identify", "none.emb.h5", "--roles", "roles.csv"}, 4).err.find("gallery is empty"), std::string::npos);
+  std::filesystem::resize_file(dir / "sum.emb.h5", 3000);
+  EXPECT_NE(eval({"identify", "none.emb.h5", "--distractors", "sum.emb.h5"}, 4).err.find("sum.emb.h5"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(dir / "i.json")) << "something partial was left";
+  EXPECT_FALSE(std::filesystem::exists(dir / "c.csv"));
+}
+
 TEST_F(Verbs, TheConventionImpliesFlip) {
   const auto r = eval({"verify", "none.emb.h5", "--pairs", "pairs.csv", "--convention", "insightface"}, 2);
   EXPECT_NE(r.err.find("--flip none"), std::string::npos) << r.err;
