@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmark programs; each checks its answer before it times it.
-#   scripts/bench.sh [eval|head|import|loader|ranks|step]…     (default: all; options go to Google Benchmark through BENCH_ARGS)
+#   scripts/bench.sh [eval|head|identify|import|loader|ranks|step]…     (default: all; options go to Google Benchmark through BENCH_ARGS)
 #   scripts/bench.sh train [--peer DIR] [--python PYTHON]      step and head: each part's share of a step and of this machine's limit, and
 #                                                              ratios to arcface_torch in the same run: DIR is a work tree of
 #                                                              deepinsight/insightface (or $LIKENESS_PEER), PYTHON has PyTorch and timm
@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#names[@]} -gt 0 ] || names=(import loader eval head step ranks)
+[ ${#names[@]} -gt 0 ] || names=(import loader eval identify head step ranks)
 
 figures=()  # --peer=FILE once there is one
 measure_peer() {
