@@ -12,7 +12,9 @@ find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_INCLUDE LibTor
   REASON_FAILURE_MESSAGE "run scripts/setup.sh, or configure with -DLIKENESS_TORCH=OFF")
 
 if(LibTorch_FOUND AND NOT TARGET likeness::torch)
-  set(nvidia_libs ${LIKENESS_DEPS}/nvidia/cu13/lib)
+  # CUDA's libraries lie beside torch, in one folder (cu13) or in one for each (older wheels).
+  file(GLOB nvidia_libs ${LIKENESS_DEPS}/nvidia/*/lib)
+  list(TRANSFORM nvidia_libs PREPEND "-Wl,-rpath-link,")
   add_library(likeness::c10 UNKNOWN IMPORTED)
   set_target_properties(likeness::c10 PROPERTIES IMPORTED_LOCATION ${LibTorch_C10})
   add_library(likeness::torch UNKNOWN IMPORTED)
@@ -23,7 +25,7 @@ if(LibTorch_FOUND AND NOT TARGET likeness::torch)
     INTERFACE_COMPILE_DEFINITIONS "USE_C10D_GLOO;USE_DISTRIBUTED"
     INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>"
     INTERFACE_LINK_LIBRARIES "likeness::c10;${LibTorch_ROOT}/lib/libgomp.so.1;Threads::Threads"
-    INTERFACE_LINK_OPTIONS "-Wl,-rpath-link,${LibTorch_ROOT}/lib;-Wl,-rpath-link,${nvidia_libs}")
+    INTERFACE_LINK_OPTIONS "-Wl,-rpath-link,${LibTorch_ROOT}/lib;${nvidia_libs}")
   if(EXISTS ${LibTorch_ROOT}/lib/libtorch_cuda.so)
     add_library(likeness::torch_cuda UNKNOWN IMPORTED)
     set_target_properties(likeness::torch_cuda PROPERTIES

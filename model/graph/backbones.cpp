@@ -1,7 +1,7 @@
 #include "model/graph/backbones.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <charconv>
 
 #include "core/error.h"
 #include "model/graph/backbone_table.h"
@@ -42,8 +42,12 @@ std::string list(const std::vector<std::string>& names) {
   return text;
 }
 
-// The shortest text that reads back as the same double.
-std::string number(double value) { return nlohmann::json(value).dump(); }
+// The shortest text that reads back as the same double, and as a double: "0.0".
+std::string number(double value) {
+  char text[32];
+  const std::string digits(text, std::to_chars(text, text + sizeof text, value).ptr);
+  return digits.find_first_of(".e") == std::string::npos ? digits + ".0" : digits;
+}
 
 void check(const BackboneOptions& o, const BackboneEntry& entry) {
   const std::string where = "backbone " + o.name;
@@ -88,27 +92,6 @@ std::vector<std::string> backbone_names() {
   std::vector<std::string> names;
   for (const BackboneEntry& entry : kTable) names.push_back(entry.name);
   return names;
-}
-
-std::string backbone_json(const BackboneOptions& o) {
-  return nlohmann::ordered_json{
-      {"name", o.name}, {"input", o.input}, {"embedding", o.embedding}, {"dropout", o.dropout}}
-      .dump();
-}
-
-BackboneOptions backbone_from_json(const std::string& json, const std::string& where) {
-  try {
-    const auto j = nlohmann::json::parse(json);
-    BackboneOptions o;
-    o.name = j.at("name").get<std::string>();
-    o.input = j.at("input").get<int>();
-    o.embedding = j.at("embedding").get<int>();
-    o.dropout = j.value("dropout", 0.0);
-    return o;
-  } catch (const nlohmann::json::exception&) {
-    fail_data({"description of the backbone cannot be read", where,
-               R"({"name":"mbf","input":112,"embedding":512,"dropout":0.0})", json.substr(0, 80), ""});
-  }
 }
 
 BackboneOptions backbone_options(const Graph& graph) {
