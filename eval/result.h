@@ -22,9 +22,9 @@ struct Measure {
   std::optional<double> threshold;  // similarity; a pair is accepted iff s >= threshold
   Verdict status;
   struct {
-    std::string method = "none";  // "wilson", "none", "bounds" (what the histogram leaves open)
+    std::string method = "none";  // "wilson", "subject-bootstrap", "none", "bounds" (what the histogram leaves open)
     std::optional<double> level;  // 0.95
-    std::string unit;             // what was assumed independent: "pair", "picture"
+    std::string unit;             // what was assumed independent: "pair", "picture", "subject"
     std::optional<std::int64_t> replicates, seed;
   } interval;
 

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/progress.h"
 #include "core/thread_pool.h"
+#include "eval/intervals.h"
 #include "eval/metrics/insightface.h"
 
 namespace likeness::eval {
@@ -176,6 +177,9 @@ Result verify(const EmbeddingArchive& archive, const Trials& trials, const Verif
   const Tally counts = tally(archive, trials, {}, options.at, options.threads, trials.source);
   if (options.convention == Convention::kInsightface) add_insightface(result, archive, trials, options);
   add_curve_metrics(result, counts, options);
+  // The key only has to tell subjects apart here: the scores are not stored.
+  if (options.bootstrap > 0)
+    add_intervals(result, score_archive(archive, trials, "in memory", options.threads), options.at, {options.bootstrap, options.seed, options.threads});
   return result;
 }
 

@@ -42,6 +42,9 @@ struct VerifyOptions {
                                      {OperatingTarget::Kind::kFmr, 1e-3}, {OperatingTarget::Kind::kFmr, 1e-4}};
   int threads = 0;     // 0 = all cores; results do not depend on it
   bool plots = true;   // curve and histogram points for the report; a trainer that wants numbers only says false
+  // Replicates of the subject bootstrap (eval/intervals.h); 0: Wilson's intervals over pairs, which cost nothing and are too narrow.
+  std::int64_t bootstrap = 0;
+  std::uint64_t seed = 1;  // of the bootstrap
 };
 
 // Rows of `trials` are rows of `archive`. Metrics by name: "auc", "eer", "d_prime", for each target "tar@fmr=…" and
