@@ -59,6 +59,10 @@ void ModelArgument::add_options(CLI::App& app, bool set_required) {
   auto* s = app.add_option("set", set, set_required ? "Set of faces: *.faces.h5, .rec, folder, .bin" : "Set of faces; not needed where MODEL is an archive");
   s->type_name("SET");
   if (set_required) s->required();
+  add_run_options(app);
+}
+
+void ModelArgument::add_run_options(CLI::App& app) {
   app.add_option("--flip", flip, "Add the mirrored picture's embedding (sum) or not (none)")->check(CLI::IsMember({"none", "sum"}));
   app.add_option("--engine", engine, "What runs the network: auto, openvino, opencv, interpreter, torch");
   app.add_option("--preprocess", preprocess, "Input values of a foreign ONNX file: \"mean=R,G,B;std=R,G,B;order=rgb\"")->type_name("TEXT");

@@ -24,6 +24,7 @@ struct ModelArgument {
   bool skip_bad = false, assume_aligned = false;
 
   void add_options(CLI::App& app, bool set_required);
+  void add_run_options(CLI::App& app);  // only those that say how a model is run
   bool is_archive() const;
 };
 
