@@ -236,6 +236,15 @@ std::int64_t Config::get_size(const std::string& key, std::int64_t fallback) {
 
 bool Config::has(const std::string& key) const { return state_->tree.values.count(key) > 0; }
 
+std::vector<std::string> Config::sections(const std::string& key) const {
+  std::vector<std::string> names;
+  for (auto it = state_->tree.sections.upper_bound(key + "."); it != state_->tree.sections.end() && it->first.starts_with(key + "."); ++it) {
+    const std::string name = it->first.substr(key.size() + 1);
+    if (name.find('.') == std::string::npos) names.push_back(name);
+  }
+  return names;
+}
+
 std::string Config::where(const std::string& key) const {
   const auto value = state_->tree.values.find(key);
   if (value != state_->tree.values.end()) return value->second.place + ": " + key;

@@ -33,6 +33,9 @@ class Config {
   double get_duration(const std::string& key, double fallback_seconds);
   std::int64_t get_size(const std::string& key, std::int64_t fallback);
   bool has(const std::string& key) const;
+  // Names of the sections that stand directly below `key`, sorted: for sections whose names the user chooses. A name with a dot
+  // is none; its keys are then unknown.
+  std::vector<std::string> sections(const std::string& key) const;
 
   // The value's place, "celeba.yaml:12: optimizer.lr", for errors raised by the caller.
   std::string where(const std::string& key) const;
