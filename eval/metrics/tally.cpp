@@ -1,10 +1,13 @@
 #include "eval/metrics/tally.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <mutex>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/signals.h"
 #include "core/thread_pool.h"
 
 namespace likeness::eval {
@@ -116,6 +119,23 @@ template <class Passed> void mark(const Curve& edges, std::vector<std::uint8_t>&
   if (edges.size() > 0) bins[static_cast<std::size_t>(score_bin(edges.threshold.back()))] = 1;
 }
 
+// Adds one comparison; false when a side gave no face.
+bool count(Tally& t, Moments* moments, const ListedPair& pair, const Grouping& grouping, double score) {
+  CellCounts& cell = t.cell(grouping.group(pair.a), grouping.group(pair.b), pair.genuine);
+  if (std::isnan(score)) {
+    ++cell.failed;
+    return false;
+  }
+  if (cell.bins.empty()) cell.bins.resize(kScoreBins);
+  ++cell.bins[static_cast<std::size_t>(score_bin(score))];
+  moments[pair.genuine].add(score);
+  return true;
+}
+
+void sort_kept(Tally& t) {
+  std::sort(t.kept.begin(), t.kept.end(), [](const KeptScore& x, const KeptScore& y) { return x.score > y.score; });
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> decision_bins(const Tally& counts, const Decisions& decisions) {
@@ -131,37 +151,54 @@ std::vector<std::uint8_t> decision_bins(const Tally& counts, const Decisions& de
   return bins;
 }
 
-Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions,
-                   std::int64_t keep_all_below) {
+Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping) {
   LIKENESS_ASSERT(scores.size() == pairs.size());
   Tally t(grouping.cells(), true);
+  std::fill(t.is_kept.begin(), t.is_kept.end(), std::uint8_t{1});
+  t.kept.reserve(pairs.size());
   for (std::size_t p = 0; p < pairs.size(); ++p) {
-    CellCounts& cell = t.cell(grouping.group(pairs[p].a), grouping.group(pairs[p].b), pairs[p].genuine);
-    if (std::isnan(scores[p])) {
-      ++cell.failed;
-      continue;
-    }
-    if (cell.bins.empty()) cell.bins.resize(kScoreBins);
-    ++cell.bins[static_cast<std::size_t>(score_bin(scores[p]))];
-    t.moments_[pairs[p].genuine].add(scores[p]);
+    if (!count(t, t.moments_, pairs[p], grouping, scores[p])) continue;
+    t.kept.push_back({scores[p], grouping.group(pairs[p].a), grouping.group(pairs[p].b), pairs[p].genuine});
   }
-  const bool keep_all = static_cast<std::int64_t>(pairs.size()) <= keep_all_below;
-  const std::vector<std::uint8_t> bins = keep_all ? std::vector<std::uint8_t>(kScoreBins, 1) : decision_bins(t, decisions);
-  for (std::size_t p = 0; p < pairs.size(); ++p)
-    if (!std::isnan(scores[p]) && bins[static_cast<std::size_t>(score_bin(scores[p]))])
-      t.kept.push_back({scores[p], grouping.group(pairs[p].a), grouping.group(pairs[p].b), pairs[p].genuine});
-  t.is_kept = bins;
-  std::sort(t.kept.begin(), t.kept.end(), [](const KeptScore& x, const KeptScore& y) { return x.score > y.score; });
+  sort_kept(t);
   return t;
 }
 
 Tally tally_list(const Cosines& cosines, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions, int threads,
                  std::int64_t keep_all_below) {
-  std::vector<double> scores(pairs.size());
-  parallel_for(pairs.size(), 1024, threads, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t p = begin; p < end; ++p) scores[p] = cosines.score(pairs[p].a, pairs[p].b);
+  if (static_cast<std::int64_t>(pairs.size()) <= keep_all_below) {
+    std::vector<double> scores(pairs.size());
+    parallel_for(pairs.size(), 1024, threads, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t p = begin; p < end; ++p) scores[p] = cosines.score(pairs[p].a, pairs[p].b);
+    });
+    return tally_scores(scores, pairs, grouping);
+  }
+  // The bin of every exact score is remembered; the few scores in bins that matter are computed once more.
+  constexpr std::size_t kSlice = 1 << 16;  // fixed, so that sums do not depend on threads
+  constexpr std::uint16_t kNoFace = kScoreBins;
+  Tally t(grouping.cells(), true);
+  std::vector<std::uint16_t> bin(pairs.size());
+  std::vector<std::array<Moments, 2>> moments((pairs.size() + kSlice - 1) / kSlice);
+  std::mutex mutex;
+  parallel_for(pairs.size(), kSlice, threads, [&](std::size_t begin, std::size_t end) {
+    throw_if_stopped();
+    Tally mine(grouping.cells(), true);
+    for (std::size_t p = begin; p < end; ++p) {
+      const double score = cosines.score(pairs[p].a, pairs[p].b);
+      const bool face = count(mine, moments[begin / kSlice].data(), pairs[p], grouping, score);
+      bin[p] = face ? static_cast<std::uint16_t>(score_bin(score)) : kNoFace;
+    }
+    const std::lock_guard lock(mutex);
+    t.add(mine);
   });
-  return tally_scores(scores, pairs, grouping, decisions, keep_all_below);
+  for (const auto& m : moments)
+    for (std::size_t genuine : {0, 1}) t.moments_[genuine].add(m[genuine]);
+  t.is_kept = decision_bins(t, decisions);
+  for (std::size_t p = 0; p < pairs.size(); ++p)
+    if (bin[p] != kNoFace && t.is_kept[bin[p]])
+      t.kept.push_back({cosines.score(pairs[p].a, pairs[p].b), grouping.group(pairs[p].a), grouping.group(pairs[p].b), pairs[p].genuine});
+  sort_kept(t);
+  return t;
 }
 
 }  // namespace likeness::eval

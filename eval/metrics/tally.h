@@ -93,11 +93,11 @@ std::vector<std::uint8_t> decision_bins(const Tally& counts, const Decisions& de
 // Above so many comparisons, single scores are kept only where decisions fall.
 inline constexpr std::int64_t kKeepAllBelow = 2'000'000;
 
-// All listed pairs. Memory: eight bytes for each, and the kept scores.
+// All listed pairs. Memory: 32 bytes for each of a short list; two for each of a long one, and the kept scores.
 Tally tally_list(const Cosines& cosines, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions, int threads,
                  std::int64_t keep_all_below = kKeepAllBelow);
-Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping, const Decisions& decisions = {},
-                   std::int64_t keep_all_below = kKeepAllBelow);
+// Of scores already there; all are kept.
+Tally tally_scores(std::span<const double> scores, std::span<const ListedPair> pairs, const Grouping& grouping);
 
 // All N (N - 1) / 2 pairs of a set; genuine iff subjects are equal. f32 tiles by matrix product; any score that lies within
 // the product's error bound of a bin edge is computed again by Cosines::score, so that counts are those of exact scores. Sets

@@ -186,6 +186,7 @@ void one_to_one(benchmark::State& state) {
   for (double t : {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1}) at.push_back({OperatingTarget::Kind::kFmr, t});
   const double before = peak_mib();
   const auto run = [&](EmbeddingArchive* pooled, Trials* trials) {
+    *pooled = {}, *trials = {};  // else two lists would be counted
     const IjbFiles files = find_ijb_files(folder);
     const TemplateList list = read_ijb_templates(files.templates, SetIndex::of(a));
     *trials = read_ijb_pairs(files.pairs, list);
