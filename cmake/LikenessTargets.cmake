@@ -13,6 +13,8 @@ function(likeness_library)
   if(A_TORCH)
     target_link_libraries(${t} PUBLIC likeness::torch)
     likeness_use_torch_pch(${t})
+    # A source that includes torch takes 5 s before its first line is compiled: four at a time share them.
+    set_target_properties(${t} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   endif()
 endfunction()
 
