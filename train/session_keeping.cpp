@@ -17,6 +17,8 @@ void Session::resume() {
   const auto folder = newest_checkpoint(out_);
   if (!folder) return;
   restore(*folder);
+  // A run that was killed between its last save and DONE saves nothing more, and a save is what cleans up.
+  if (leads()) prune_checkpoints(out_, recipe_.keep);
   resumed_from_ = trainer_->progress().step;
   log_info("resuming " + out_.string() + " after step " + format_count(static_cast<std::uint64_t>(resumed_from_)));
 }

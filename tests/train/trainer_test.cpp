@@ -181,6 +181,16 @@ TEST_F(TrainerTest, ResumingWithOtherSettingsOrDataIsRefused) {
   EXPECT_EQ(data.kind(), ErrorKind::kData);
 }
 
+TEST_F(TrainerTest, WhatAKilledSaveLeftGoesThoughNothingIsLeftToSave) {
+  run_training(request("run", 3), {});
+  const fs::path left = dir_ / "run/checkpoints/.step-3.killed";
+  fs::create_directories(left);
+  fs::remove(dir_ / "run/DONE");
+  EXPECT_EQ(run_training(request("run", 3, {}, RunStart::kResume), {}).resumed_from, 3);
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(dir_ / "run/DONE"));
+}
+
 TEST_F(TrainerTest, ResumeWithoutACheckpointStartsFresh) {
   const TrainOutcome end = run_training(request("run", 3, {}, RunStart::kResume), {});
   EXPECT_EQ(end.resumed_from, -1);
