@@ -5,16 +5,11 @@
 #include "core/config.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
+#include "core/text.h"
 #include "engine/engines.h"
 
 namespace likeness::engine {
 namespace {
-
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 std::unique_ptr<Engine> open_named(const std::string& name, const ModelSource& source, int threads,
                                    const std::string& device) {
@@ -40,7 +35,7 @@ std::unique_ptr<Engine> open_engine(const std::filesystem::path& model, const En
   const std::string name = options.engine != "auto" ? options.engine : cuda ? "torch" : "openvino";
   if (std::find(known.begin(), known.end(), name) == known.end()) {
     const std::string guess = nearest(name, known);
-    fail_usage({"unknown engine", "--engine", "auto, " + join(known), name,
+    fail_usage({"unknown engine", "--engine", "auto, " + join_words(known), name,
                 guess.empty() ? "" : "did you mean " + guess + "?"});
   }
   if (cuda && name != "torch")

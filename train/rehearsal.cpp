@@ -47,12 +47,16 @@ ValidationEntry parse_validation_entry(const std::string& entry) {
   return e;
 }
 
-std::string set_name(const std::string& entry) {
-  const ValidationEntry e = parse_validation_entry(entry);
-  fs::path set = fs::path(e.set).filename();
+std::string set_name(const std::string& path) {
+  fs::path set = fs::path(path).filename();
   for (const char* extension : {".h5", ".faces", ".bin", ".rec"})
     if (set.extension() == extension) set = set.stem();
-  std::string name = set.string();
+  return set.string();
+}
+
+std::string entry_name(const std::string& entry) {
+  const ValidationEntry e = parse_validation_entry(entry);
+  std::string name = set_name(e.set);
   if (!e.pairs.empty()) name.append("=").append(fs::path(e.pairs).stem().string());
   for (const std::string& attribute : e.by) name.append(&attribute == &e.by.front() ? " by " : ",").append(attribute);
   if (!e.against.empty()) name.append(" against ").append(fs::path(e.against).stem().string());

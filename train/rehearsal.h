@@ -20,10 +20,12 @@ struct ValidationEntry {
 // kUsage naming the entry: `at` without `by`, `by` and `against` together, a word with nothing behind it.
 ValidationEntry parse_validation_entry(const std::string& entry);
 
+// "data/lfw.faces.h5" -> "lfw": what logs call a set.
+std::string set_name(const std::string& path);
 // "data/lfw.faces.h5=lfw/pairs.txt" -> "lfw=pairs", "lfw.bin against runs/old" -> "lfw against old", "lfw.bin by
 // gender"
-// -> "lfw by gender": what logs call a set, or an entry of `validate`.
-std::string set_name(const std::string& entry);
+// -> "lfw by gender": what logs call an entry of `validate`.
+std::string entry_name(const std::string& entry);
 
 // Random embeddings with the right contract: a judge is tried on them before the first step, so that a mistake in a
 // validation set shows at once.

@@ -132,7 +132,7 @@ Validation::Validation(const std::vector<std::string>& entries, const JudgeMaker
     : contract_(contract) {
   Verdicts rehearsed;
   for (const std::string& entry : entries) {
-    judges_.emplace_back(set_name(entry), judges(entry));
+    judges_.emplace_back(entry_name(entry), judges(entry));
     NoiseEngine rehearsal(contract_);
     rehearsed.sets.emplace_back(judges_.back().first, judges_.back().second(rehearsal));
   }

@@ -5,18 +5,13 @@
 
 #include "core/config.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace likeness::eval {
 namespace {
 
 using Rule = Gate::Rule;
 constexpr Rule kRules[] = {Rule::kAtLeast, Rule::kAtMost, Rule::kWorseByAtMost, Rule::kMaxOverGeomean};
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& w : words) text += (text.empty() ? "" : ", ") + w;
-  return text;
-}
 
 bool is_date(const std::string& text) {
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
@@ -28,11 +23,11 @@ bool is_date(const std::string& text) {
 
 NamedFigure read_metric(Config& c, const std::string& key, const std::optional<double>& threshold) {
   const std::string name = c.get_string(key, "");
-  if (name.empty()) c.fail(key, joined(figure_names()), "nothing");
+  if (name.empty()) c.fail(key, join_words(figure_names()), "nothing");
   NamedFigure f;
   if (!find_figure(name, threshold.value_or(0), &f)) {
     const std::string guess = nearest(name, figure_names());
-    c.fail(key, joined(figure_names()), name + (guess.empty() ? "" : " (did you mean " + guess + "?)"));
+    c.fail(key, join_words(figure_names()), name + (guess.empty() ? "" : " (did you mean " + guess + "?)"));
   }
   if (name.ends_with("@threshold") && !threshold)
     c.fail(key, "operating_point.threshold, which " + name + " is read at", "none");
@@ -50,7 +45,7 @@ void read_rule(Config& c, const std::string& at, Gate& gate) {
     gate.rule = rule, gate.limit = value;
   }
   if (given.size() != 1)
-    c.fail(at.substr(0, at.size() - 1), "one of " + joined(keys), given.empty() ? "none" : joined(given));
+    c.fail(at.substr(0, at.size() - 1), "one of " + join_words(keys), given.empty() ? "none" : join_words(given));
   const std::string key = at + given[0];
   const Figure& f = gate.metric.figure;
   const bool rate = f.kind == Figure::Kind::kFmr || f.kind == Figure::Kind::kFnmr;
@@ -97,7 +92,7 @@ GateSpec read(Config c, const std::string& file) {
   for (const std::string& name : c.sections("waivers")) {
     const std::string at = "waivers." + name;
     const Waiver w{name, c.get_string(at + ".until", ""), c.get_string(at + ".reason", "")};
-    if (std::find(names.begin(), names.end(), name) == names.end()) c.fail(at, "a gate: " + joined(names), name);
+    if (std::find(names.begin(), names.end(), name) == names.end()) c.fail(at, "a gate: " + join_words(names), name);
     if (!is_date(w.until)) c.fail(at + ".until", "the last day, as 2027-01-31", w.until.empty() ? "nothing" : w.until);
     if (w.reason.empty()) c.fail(at + ".reason", "why the gate need not pass", "nothing");
     s.waivers.push_back(w);

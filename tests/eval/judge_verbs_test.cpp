@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "core/scores.h"
 #include "eval/result.h"
+#include "tests/eval/program.h"
 #include "tests/eval/support.h"
 #include "tests/support/paths.h"
 #include "tests/support/process.h"
@@ -27,12 +28,8 @@ class JudgeVerbs : public testing::Test {
     std::ofstream(dir / "gate.yaml")
         << "resample: {replicates: 300}\ngates:\n  loss: {metric: fnmr@fmr=1e-2, worse_by_at_most: 0.1}\n";
   }
-  test::ProcessResult eval(std::vector<std::string> args, int expected) {
-    test::ProcessOptions options;
-    options.cwd = dir.path();
-    const auto r = test::run_process("likeness-eval", args, options);
-    EXPECT_EQ(r.exit_code, expected) << r.out << r.err;
-    return r;
+  test::ProcessResult eval(const std::vector<std::string>& args, int expected) {
+    return test::run_eval(dir.path(), args, expected);
   }
 };
 

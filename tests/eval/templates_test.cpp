@@ -34,15 +34,18 @@ EmbeddingArchive golden_pictures(bool flip) {
 struct Golden {
   test::Npz z{test::golden("eval/ijb_templates.npz")};
   IjbFiles files = find_ijb_files(test::golden("eval/ijb_meta"));
+  TemplateList templates(const SetIndex& set) const {
+    TemplateList list = read_ijb_templates(files.templates, set);
+    read_ijb_scores(files.scores, set, list);
+    return list;
+  }
 };
 
 TEST(Pool, EqualsTheReferenceUnderEverySwitch) {
   const Golden g;
   for (int flip : {0, 1}) {
     const EmbeddingArchive pictures = golden_pictures(flip);
-    const SetIndex set = SetIndex::of(pictures);
-    TemplateList list = read_ijb_templates(g.files.templates, set);
-    read_ijb_scores(g.files.scores, set, list);
+    const TemplateList list = g.templates(SetIndex::of(pictures));
     for (int removed : {0, 1})
       for (int weight : {0, 1}) {
         const EmbeddingArchive t =
@@ -73,9 +76,7 @@ TEST(Pool, EqualsTheReferenceUnderEverySwitch) {
 TEST(Pool, ScoresOfPairsEqualTheReference) {
   const Golden g;
   const EmbeddingArchive pictures = golden_pictures(true);
-  const SetIndex set = SetIndex::of(pictures);
-  TemplateList list = read_ijb_templates(g.files.templates, set);
-  read_ijb_scores(g.files.scores, set, list);
+  const TemplateList list = g.templates(SetIndex::of(pictures));
   const EmbeddingArchive t = pool(pictures, list, {.detector_weight = true}, 1);
   const Trials trials = read_ijb_pairs(g.files.pairs, list);
   const Cosines c(t, "golden");
@@ -88,9 +89,7 @@ TEST(Pool, ScoresOfPairsEqualTheReference) {
 TEST(Pool, IdentificationEqualsTheReference) {
   const Golden g;
   const EmbeddingArchive pictures = golden_pictures(true);
-  const SetIndex set = SetIndex::of(pictures);
-  TemplateList list = read_ijb_templates(g.files.templates, set);
-  read_ijb_scores(g.files.scores, set, list);
+  const TemplateList list = g.templates(SetIndex::of(pictures));
   const Enrolment e = read_ijb_roles(g.files.galleries, g.files.probes, list);
   ASSERT_EQ(e.galleries.size(), 2u);
   EXPECT_EQ(e.galleries[0].name, "G1");

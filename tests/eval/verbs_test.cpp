@@ -6,6 +6,7 @@
 
 #include "core/scores.h"
 #include "eval/verify.h"
+#include "tests/eval/program.h"
 #include "tests/eval/support.h"
 #include "tests/support/paths.h"
 #include "tests/support/process.h"
@@ -33,12 +34,8 @@ class Verbs : public testing::Test {
     }
     std::ofstream(dir / "subjects.key") << "a secret";
   }
-  test::ProcessResult eval(std::vector<std::string> args, int expected) {
-    test::ProcessOptions options;
-    options.cwd = dir.path();
-    const auto r = test::run_process("likeness-eval", args, options);
-    EXPECT_EQ(r.exit_code, expected) << r.out << r.err;
-    return r;
+  test::ProcessResult eval(const std::vector<std::string>& args, int expected) {
+    return test::run_eval(dir.path(), args, expected);
   }
 };
 

@@ -22,12 +22,12 @@ TEST(ValidationEntries, AreReadAndNamed) {
   EXPECT_EQ(groups.pairs, "lfw/pairs.txt");
   EXPECT_EQ(groups.by, (std::vector<std::string>{"gender", "race"}));
   EXPECT_EQ(groups.at, "fmr=1e-2");
-  EXPECT_EQ(set_name("lfw.faces.h5=lfw/pairs.txt by gender,race at fmr=1e-2"), "lfw=pairs by gender,race");
+  EXPECT_EQ(entry_name("lfw.faces.h5=lfw/pairs.txt by gender,race at fmr=1e-2"), "lfw=pairs by gender,race");
   EXPECT_EQ(parse_validation_entry("a.bin by gender").at, "fmr=1e-3");
   const auto cross = parse_validation_entry("lfw.bin against runs/old model");
   EXPECT_EQ(cross.set, "lfw.bin");
   EXPECT_EQ(cross.against, "runs/old model");
-  EXPECT_EQ(set_name("lfw.bin against runs/old"), "lfw against old");
+  EXPECT_EQ(entry_name("lfw.bin against runs/old"), "lfw against old");
 }
 
 TEST(ValidationEntries, WhatCannotBeUnderstoodIsRefused) {
